@@ -1,0 +1,83 @@
+# Tokenscope. `make` lists the targets; every recipe is a few lines or a script.
+# Settings: ROWS, SEED, FROM, FILE, SQL, ROLE; libpq's variables (PGHOST, ...) to use a PostgreSQL of your own.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+-include .env
+export
+
+
+ROWS ?= 500000
+SEED ?= 42
+DATA ?= $(or $(TOKENSCOPE_DATA_DIR),.data)/generated
+ROLE ?=
+SQL ?=
+
+PY := .venv/bin/python
+IN_WAREHOUSE := $(PY) -m warehouse exec --
+DBT := $(IN_WAREHOUSE) .venv/bin/dbt
+DBT_OPTIONS := --project-dir dbt_project --profiles-dir dbt_project
+RUNTIME := .venv/.installed-runtime
+DEV := .venv/.installed-dev
+
+.PHONY: help
+help: ## List the targets
+	@awk -F':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Run
+.PHONY: demo pipeline generate load import dbt-build summary psql stop
+demo: pipeline summary ## Set up, run the whole pipeline on 500K rows and show what is in the warehouse
+
+pipeline: generate load dbt-build ## Generate, load and model: ROWS=500000 SEED=42
+
+generate: $(RUNTIME) ## Write the synthetic data set: ROWS= SEED=
+	@$(PY) generator/generate_data.py --rows $(ROWS) --seed $(SEED) --out $(DATA)
+
+load: $(RUNTIME) ## Load the generated data set into raw_staging
+	@$(PY) -m loader load $(DATA)
+
+import: $(RUNTIME) ## Load a real log: FROM=azure-llm FILE=path
+	@$(PY) -m loader import --from "$(FROM)" "$(FILE)"
+
+dbt-build: $(RUNTIME) ## Build and test all dbt models: SELECT=tag:core for a part
+	@$(DBT) build $(DBT_OPTIONS) $(if $(SELECT),--select $(SELECT))
+
+summary: $(RUNTIME) ## Print what is in the warehouse
+	@$(PY) -m warehouse summary
+
+psql: $(RUNTIME) ## Open psql, or run SQL='...' (ROLE=portfolio_reader to read as the dashboards do)
+	@$(PY) -m warehouse psql $(if $(ROLE),-U $(ROLE)) $(if $(SQL),-v ON_ERROR_STOP=1 -c "$$SQL")
+
+stop: $(RUNTIME) ## Stop everything that runs in the background
+	@$(PY) -m embedded stop
+
+##@ Develop
+.PHONY: setup test lint format bench lock clean
+setup: $(DEV) ## Install the tools of test and lint as well
+
+test: $(DEV) ## Run the default tests (under 5 minutes on 2 cores)
+	@$(PY) -m pytest
+
+lint: $(DEV) ## Check style, types and SQL
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/sqlfluff lint --disable-progress-bar dbt_project
+
+format: $(DEV) ## Rewrite Python in the house format
+	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
+
+bench: $(DEV) ## Measure generate, load and dbt build against their floors
+	@$(IN_WAREHOUSE) $(PY) -m benchmarks
+
+lock: $(DEV) ## Compile the dependency groups to requirements/*.txt
+	@requirements/lock.sh --upgrade
+
+clean: ## Remove the environment and all data of this clone
+	@[ ! -x $(PY) ] || $(PY) -m embedded stop
+	rm -rf .venv .data dbt_project/target dbt_project/logs
+
+$(RUNTIME): requirements/runtime.txt
+	@requirements/install.sh runtime
+
+$(DEV): requirements/dev.txt
+	@requirements/install.sh dev
+	@touch $(RUNTIME)

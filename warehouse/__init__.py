@@ -1,0 +1,1 @@
+"""Which PostgreSQL the components use, and what is in it."""
