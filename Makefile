@@ -24,8 +24,12 @@ help: ## List the targets
 	@awk -F':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Run
-.PHONY: demo pipeline generate load import dbt-build summary psql stop
-demo: pipeline summary ## Set up, run the whole pipeline on 500K rows and show what is in the warehouse
+.PHONY: demo serve pipeline generate load import dbt-build summary psql stop
+demo: pipeline summary ## Set up, run the pipeline on 500K rows, show the result and serve it (DETACH=1: in the background)
+	@$(PY) -m embedded serve $(if $(DETACH),--detach)
+
+serve: $(RUNTIME) ## Serve what has been built at http://localhost:8080 without running the pipeline
+	@$(PY) -m embedded serve $(if $(DETACH),--detach)
 
 pipeline: generate load dbt-build ## Generate, load and model: ROWS=500000 SEED=42
 

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+SITE = REPOSITORY / "frontend" / "dist"
+DOCS = REPOSITORY / "dbt_project" / "target" / "docs"
 
 
 def data_directory() -> Path:
