@@ -25,7 +25,8 @@
     const button = document.querySelector('[data-theme-toggle]');
     if (!button) return;
     const current = () => root.dataset.theme || system();
-    const label = () => button.setAttribute('aria-label', `Use the ${current() === 'dark' ? 'light' : 'dark'} theme`);
+    const label = () =>
+      button.setAttribute('aria-label', `Use the ${current() === 'dark' ? 'light' : 'dark'} theme`);
     button.hidden = false;
     label();
     dark.addEventListener('change', label);
