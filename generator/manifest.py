@@ -1,0 +1,101 @@
+"""Describe a generated data set: its arguments and, for each file, rows, bytes and checksum.
+
+Standard library only, so that finding a data set up to date costs no import of NumPy, Arrow and Faker.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+MANIFEST_NAME = "manifest.json"
+PARTIAL_NAME = ".partial"  # a folder that holds files until they are whole
+MANIFEST_FORMAT = 1
+SOURCE = "synthetic"
+PROFILE = "default"  # the set of distributions in distributions.py
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What a data set's bytes depend on; `start` is YYYY-MM-DD."""
+
+    seed: int
+    rows: int
+    start: str
+    days: int
+    users: int
+    format: str
+    profile: str = PROFILE
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """One written file."""
+
+    file: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+def manifest_text(arguments: Arguments, tables: dict[str, TableFile]) -> str:
+    """Return the manifest: sorted keys, final newline, nothing that depends on the time or the machine."""
+    content = {
+        "format": MANIFEST_FORMAT,
+        "source": SOURCE,
+        "arguments": asdict(arguments),
+        "generator_sha256": generator_sha256(),
+        "tables": {name: asdict(table) for name, table in tables.items()},
+    }
+    return json.dumps(content, indent=2, sort_keys=True) + "\n"
+
+
+def generator_sha256() -> str:
+    """Return a digest of what turns arguments into bytes: this package's sources, line ends aside, and Faker's version.
+
+    NumPy's version is left out: it differs between Python versions in the locked requirements, and the golden test
+    proves that the bytes do not.
+    """
+    digest = hashlib.sha256(f"faker {version('faker')}\n".encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(f"{path.name}\n".encode() + path.read_bytes().replace(b"\r\n", b"\n"))
+    return digest.hexdigest()
+
+
+def read_manifest(folder: Path) -> dict[str, object] | None:
+    """Return the manifest in `folder`, or None where there is none that can be read."""
+    try:
+        content = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def is_up_to_date(folder: Path, arguments: Arguments) -> bool:
+    """Say whether `folder` holds what `arguments` would write: same manifest, and files with its checksums."""
+    content = read_manifest(folder)
+    if content is None or content.get("arguments") != asdict(arguments):
+        return False
+    if content.get("format") != MANIFEST_FORMAT or content.get("generator_sha256") != generator_sha256():
+        return False
+    try:
+        tables = [TableFile(**table) for table in content["tables"].values()]  # type: ignore[attr-defined]
+        return all(_has_checksum(folder / table.file, table) for table in tables)
+    except (OSError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def listed_files(folder: Path) -> set[str]:
+    """Return the names of the data files in `folder`'s manifest; empty where there is none."""
+    tables = (read_manifest(folder) or {}).get("tables")
+    entries = tables.values() if isinstance(tables, dict) else ()
+    names = [str(entry.get("file")) for entry in entries if isinstance(entry, dict)]
+    return {name for name in names if Path(name).name == name and Path(name).suffix in (".csv", ".parquet")}
+
+
+def _has_checksum(path: Path, table: TableFile) -> bool:
+    if path.stat().st_size != table.bytes:
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == table.sha256
