@@ -1,0 +1,109 @@
+with dates as (
+
+    select * from {{ ref('stg_dates') }}
+
+),
+
+requests as (
+
+    select * from {{ ref('stg_api_requests') }}
+
+),
+
+days_seen as (
+
+    select full_date from dates
+    union all
+    select requested_on as full_date from requests
+
+),
+
+span as (
+
+    select
+        min(full_date) as first_day,
+        max(full_date) as last_day
+    from days_seen
+
+),
+
+-- Imported logs reach outside the generated calendar, which may even be empty. Every day from the first to the last one
+-- seen gets a row, so that a join loses no request and a time axis has no hole.
+missing_days as (
+
+    select cast(days.day as date) as full_date
+    from span
+    cross join lateral generate_series(span.first_day, span.last_day, interval '1 day') as days (day)
+    left join dates on dates.full_date = cast(days.day as date)
+    where dates.full_date is null
+
+),
+
+derived_dates as (
+
+    select
+        cast(to_char(full_date, 'YYYYMMDD') as integer) as date_id,
+        full_date,
+        cast(extract(year from full_date) as integer) as year,
+        cast(extract(quarter from full_date) as integer) as quarter,
+        cast(extract(month from full_date) as integer) as month,
+        to_char(full_date, 'FMMonth') as month_name,
+        cast(extract(week from full_date) as integer) as week_of_year,
+        cast(extract(day from full_date) as integer) as day_of_month,
+        cast(extract(isodow from full_date) as integer) as day_of_week,
+        to_char(full_date, 'FMDay') as day_name,
+        extract(isodow from full_date) >= 6 as is_weekend,
+        extract(day from full_date + 1) = 1 as is_month_end
+    from missing_days
+
+),
+
+unknown_date as (
+
+    select
+        0 as date_id,
+        cast(null as date) as full_date,
+        cast(null as integer) as year,
+        cast(null as integer) as quarter,
+        cast(null as integer) as month,
+        'unknown' as month_name,
+        cast(null as integer) as week_of_year,
+        cast(null as integer) as day_of_month,
+        cast(null as integer) as day_of_week,
+        'unknown' as day_name,
+        cast(null as boolean) as is_weekend,
+        cast(null as boolean) as is_month_end
+
+),
+
+all_dates as (
+
+    select * from dates
+    union all
+    select * from derived_dates
+    union all
+    select * from unknown_date
+
+),
+
+final as (
+
+    select
+        {{ generate_surrogate_key(['date_id']) }} as date_key,
+        date_id,
+        full_date,
+        year,
+        quarter,
+        month,
+        month_name,
+        week_of_year,
+        day_of_month,
+        day_of_week,
+        day_name,
+        is_weekend,
+        is_month_end
+    from all_dates
+
+)
+
+select * from final

@@ -1,0 +1,21 @@
+-- Fails if a request has no cost although model, price and tokens are known, or has one although they are not.
+select
+    requests.source,
+    models.model_name,
+    count(*) as requests,
+    count(requests.cost_usd) as requests_with_cost
+from {{ ref('fct_api_requests') }} as requests
+inner join {{ ref('dim_models') }} as models on requests.model_key = models.model_key
+where
+    (requests.cost_usd is null) is distinct from (
+        models.model_id = 0
+        or (
+            coalesce(requests.status_code, 200) = 200
+            and (
+                requests.total_tokens is null
+                or models.input_usd_per_mtok is null
+                or models.output_usd_per_mtok is null
+            )
+        )
+    )
+group by requests.source, models.model_name
