@@ -1,0 +1,1 @@
+"""Load generated data sets and real request logs into raw_staging: bulk COPY, all or nothing."""

@@ -1,0 +1,43 @@
+"""Command line of the loader: `python -m loader load | import | init | status`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from loader.arguments import parse_arguments
+from loader.commands import import_log, initialise_database, load_data_set, load_status
+from loader.errors import LoadError
+from warehouse.connection import WarehouseUnavailable
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one command; return the exit status (0 done, 1 failed, 2 misuse, 130 interrupted)."""
+    options = parse_arguments(words)
+    try:
+        if options.command == "status":
+            print(load_status())
+        else:
+            print(f"{options.command}: {_run(options)}", file=sys.stderr)
+        return 0
+    except (LoadError, WarehouseUnavailable) as error:
+        print(f"{options.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{options.command}: interrupted; the tables are as they were", file=sys.stderr)
+        return 130
+
+
+def _run(options: argparse.Namespace) -> str:
+    """Run a command that changes the warehouse; return its summary."""
+    if options.command == "init":
+        return initialise_database()
+    if options.command == "load":
+        return load_data_set(options.directory, options.force, options.max_reject_ratio)
+    return import_log(
+        options.file, options.format, options.source, options.epoch, options.force, options.max_reject_ratio
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""Fill one new table from one file: as it is where the server takes it, else row by row judgement by its adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import psycopg
+from psycopg import sql
+
+from loader.copy import copy_csv_file, copy_record_batches, progress_bar
+from loader.errors import LoadError
+from loader.files import open_file
+from loader.ledger import Counts, RejectLog
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from loader.rows import Batch, Reject
+
+
+@dataclass(frozen=True)
+class TableInput:
+    """One file and the raw table it belongs to; `rows` is what a manifest promises, `key` what must not repeat."""
+
+    table: str
+    key: str
+    path: Path
+    read: Callable[[BinaryIO], Iterator[Batch]]
+    is_canonical_csv: bool = False
+    rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """A table still to be created: the statements that do, its columns in file order, and its primary key."""
+
+    name: sql.Identifier
+    create: tuple[sql.Composed, ...]
+    columns: tuple[str, ...]
+    primary_key: tuple[str, ...]
+
+
+def fill_table(connection: psycopg.Connection, source: TableInput, target: Target, rejects: RejectLog) -> Counts:
+    """Create and fill `target` inside the caller's transaction; return the rows read, loaded and rejected.
+
+    Raises LoadError where the file as a whole is none of this table, or has other than the promised number of rows.
+    """
+    try:
+        counts = _fill_as_is(connection, source, target) if source.is_canonical_csv else None
+        counts = counts or _fill_checked(connection, source, target, rejects)
+    except LoadError as error:
+        raise LoadError(f"{source.path}: {error}") from None
+    if source.rows is not None and counts.read != source.rows:
+        raise LoadError(
+            f"{source.path}: expected {source.rows:,} rows as the manifest says, found {counts.read:,}; "
+            "generate the set again"
+        )
+    return counts
+
+
+def _fill_as_is(connection: psycopg.Connection, source: TableInput, target: Target) -> Counts | None:
+    """Fill by copying bytes; return None, with nothing done, where the server refuses a row."""
+    try:
+        with connection.transaction():
+            _create(connection, target)
+            with open_file(source.path) as file, progress_bar(source.path) as bar:
+                rows = copy_csv_file(connection, target.name, target.columns, file, bar)
+            _add_primary_key(connection, target)
+            return Counts(read=rows, loaded=rows)
+    except (psycopg.DataError, psycopg.IntegrityError):
+        return None  # the slower way says which rows, and why
+
+
+def _fill_checked(connection: psycopg.Connection, source: TableInput, target: Target, rejects: RejectLog) -> Counts:
+    """Fill with the rows its adapter and the primary key accept, in file order."""
+    counts = Counts()
+
+    def accepted(file: BinaryIO) -> Iterator[pa.RecordBatch]:
+        with progress_bar(source.path) as bar:
+            for batch in source.read(file):
+                if batch.rejects:
+                    counts.rejected += rejects.write(source.path.name, batch.rejects)
+                counts.read += batch.rows_read
+                yield batch.rows
+                bar.update(file.tell() - bar.n)
+
+    with connection.transaction():
+        _create(connection, target)
+        with open_file(source.path) as file:
+            counts.loaded = copy_record_batches(connection, target.name, accepted(file))
+        try:
+            _add_primary_key(connection, target)
+        except psycopg.errors.UniqueViolation:
+            places = _remove_duplicates(connection, source.key, target)
+            with open_file(source.path) as file:
+                found = rejects.write(source.path.name, rejects_at(places, source.read(file), source.key))
+            counts.rejected += found
+            counts.loaded -= found
+            _add_primary_key(connection, target)
+    return counts
+
+
+def rejects_at(places: Iterator[int], batches: Iterable[Batch], key: str) -> Iterator[Reject]:
+    """Yield the accepted rows at `places`, ascending from 0 over all batches, as rejects that repeat a `key`."""
+    from loader.rows import Reject
+
+    place, first = next(places, None), 0
+    for batch in batches:
+        while place is not None and place < first + len(batch.line_numbers):
+            line_number, text = batch.line_numbers[place - first], batch.texts[place - first]
+            yield Reject(line_number, text, f"{key}: expected one row for each, found one that an earlier line has")
+            place = next(places, None)
+        if place is None:
+            return
+        first += len(batch.line_numbers)
+
+
+def _create(connection: psycopg.Connection, target: Target) -> None:
+    for statement in target.create:
+        connection.execute(statement)
+
+
+def _add_primary_key(connection: psycopg.Connection, target: Target) -> None:
+    """Build the key in a subtransaction, so that the rows outlive a refusal (UniqueViolation)."""
+    key = sql.SQL(", ").join(map(sql.Identifier, target.primary_key))
+    with connection.transaction():
+        connection.execute(sql.SQL("alter table {} add primary key ({})").format(target.name, key))
+
+
+def _remove_duplicates(connection: psycopg.Connection, key: str, target: Target) -> Iterator[int]:
+    """Delete the rows whose key an earlier row has; yield their places in the table, from 0, ascending.
+
+    A new table that one COPY has filled keeps the order of the file, so that its row ids are places in the file.
+    """
+    connection.execute(
+        sql.SQL(
+            "create temp table duplicate_rows on commit drop as select row_id, place from ("
+            "select ctid as row_id, row_number() over (order by ctid) - 1 as place,"
+            " row_number() over (partition by {} order by ctid) as occurrence from {}"
+            ") as numbered where occurrence > 1"
+        ).format(sql.Identifier(key), target.name)
+    )
+    connection.execute(
+        sql.SQL("delete from {} as r using duplicate_rows as d where r.ctid = d.row_id").format(target.name)
+    )
+    with connection.cursor(name="duplicate_places") as cursor:
+        cursor.execute("select place from duplicate_rows order by place")
+        for (place,) in cursor:
+            yield place
+    connection.execute("drop table duplicate_rows")

@@ -1,0 +1,170 @@
+"""The loader's own records: load_batches, rejected_rows, and the lock that keeps two loads of one source apart."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from loader.errors import LoadError
+from loader.rows import Reject
+from loader.schema import OWNER
+
+_LOCK_SPACE = 7_460_002  # first half of the advisory lock's key; the second is the source
+_LOCK_WAIT_S = 3.0  # a killed load's server process may need a moment to notice
+
+
+@dataclass
+class Counts:
+    """Rows of api_requests so far."""
+
+    read: int = 0
+    loaded: int = 0
+    rejected: int = 0
+
+
+class DoneBatch(NamedTuple):
+    """A finished load."""
+
+    batch_id: int
+    sha256: str
+    arguments: dict[str, Any]
+    rows_read: int
+    rows_rejected: int
+    finished_at: str
+
+
+@contextmanager
+def source_lock(connection: psycopg.Connection, source: str) -> Iterator[None]:
+    """Hold the lock of `source`; raises LoadError when another load of it has it."""
+    deadline = time.monotonic() + _LOCK_WAIT_S
+    key = [_LOCK_SPACE, source]
+    while not _scalar(connection, "select pg_try_advisory_lock(%s, hashtext(%s))", key):
+        if time.monotonic() > deadline:
+            pid = _scalar(
+                connection,
+                "select pid from pg_locks where locktype = 'advisory' and granted and classid = %s"
+                " and objid = hashtext(%s)::bit(32)::bigint::oid and database = "
+                "(select oid from pg_database where datname = current_database())",
+                key,
+            )
+            raise LoadError(
+                f"expected no other load of {source!r}, found one under way (server process {pid}); "
+                "wait for it to end or stop it"
+            )
+        time.sleep(0.1)
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("select pg_advisory_unlock(%s, hashtext(%s))", key)
+
+
+def last_done_batch(connection: psycopg.Connection, source: str) -> DoneBatch | None:
+    """Return the latest load of `source` that succeeded."""
+    row = connection.execute(
+        "select batch_id, sha256, arguments, rows_read, rows_rejected,"
+        " to_char(finished_at, 'YYYY-MM-DD HH24:MI') || ' UTC'"
+        " from raw_staging.load_batches where source = %s and status = 'done' order by batch_id desc limit 1",
+        [source],
+    ).fetchone()
+    return DoneBatch(*row) if row else None
+
+
+def start_batch(
+    connection: psycopg.Connection, source: str, file_name: str, sha256: str, arguments: dict[str, Any]
+) -> int:
+    """Record that a load begins; return its batch_id."""
+    return int(
+        _scalar(
+            connection,
+            "insert into raw_staging.load_batches (source, file_name, sha256, arguments)"
+            " values (%s, %s, %s, %s) returning batch_id",
+            [source, file_name, sha256, Jsonb(arguments)],
+        )
+    )
+
+
+def finish_batch(
+    connection: psycopg.Connection, batch_id: int, status: str, counts: Counts, error: str | None = None
+) -> bool:
+    """Record how a running load ended; return False where it had ended before. A failed one has loaded nothing."""
+    loaded = counts.loaded if status == "done" else 0
+    cursor = connection.execute(
+        "update raw_staging.load_batches set status = %s, rows_read = %s, rows_loaded = %s, rows_rejected = %s,"
+        " error = %s, finished_at = clock_timestamp() where batch_id = %s and status = 'running'",
+        [status, counts.read, loaded, counts.rejected, error, batch_id],
+    )
+    return cursor.rowcount == 1
+
+
+class RejectLog:
+    """Writes rejected_rows over a connection of its own, opened on the first, so that they outlive a failed load."""
+
+    def __init__(self, connection: psycopg.Connection, batch_id: int) -> None:
+        """Log for `batch_id`, on the server of `connection`."""
+        self._main = connection
+        self._own: psycopg.Connection | None = None
+        self._batch_id = batch_id
+        self.example = ""
+
+    def __enter__(self) -> RejectLog:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the log's connection."""
+        if self._own is not None:
+            self._own.close()
+
+    def write(self, file_name: str, rejects: Iterable[Reject]) -> int:
+        """Append rejects of the named file; return how many. Texts are shortened where they are very long."""
+        if self._own is None:
+            self._own = _twin(self._main)
+        statement = "copy raw_staging.rejected_rows (batch_id, file_name, line_number, row_text, reason) from stdin"
+        count = 0
+        with self._own.cursor() as cursor, cursor.copy(statement) as copy:
+            for line_number, text, reason in rejects:
+                self.example = self.example or f"the first in line {line_number}: {storable(reason, 200)}"
+                copy.write_row((self._batch_id, file_name, line_number, storable(text), storable(reason)))
+                count += 1
+        return count
+
+
+def storable(text: str, limit: int = 4000) -> str:
+    """Return `text` as PostgreSQL can store it: undecodable bytes and NUL escaped, the end cut off beyond `limit`."""
+    kept = text[:limit].encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+    return kept if len(text) <= limit else f"{kept}... ({len(text):,} characters in all)"
+
+
+def status_lines(connection: psycopg.Connection, limit: int = 20) -> list[str]:
+    """Return the latest batches as aligned lines, newest first, headed by the columns' names."""
+    rows = connection.execute(
+        "select batch_id, source, status, rows_read, rows_loaded, rows_rejected,"
+        " to_char(started_at, 'YYYY-MM-DD HH24:MI:SS'),"
+        " coalesce(round(extract(epoch from finished_at - started_at), 1)::text, ''), file_name"
+        " from raw_staging.load_batches order by batch_id desc limit %s",
+        [limit],
+    ).fetchall()
+    names = ("batch", "source", "status", "read", "loaded", "rejected", "started (UTC)", "seconds", "file")
+    table = [names, *([str(value) for value in row] for row in rows)]
+    widths = [max(len(line[i]) for line in table) for i in range(len(names))]
+    return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in table]
+
+
+def _twin(connection: psycopg.Connection) -> psycopg.Connection:
+    """Return a second connection to the same server, as the owner."""
+    twin = psycopg.connect(connection.info.dsn, password=connection.info.password or None, autocommit=True)
+    twin.execute(sql.SQL("set role {}").format(sql.Identifier(OWNER)))
+    return twin
+
+
+def _scalar(connection: psycopg.Connection, statement: str, values: list[Any]) -> Any:
+    row = connection.execute(statement.encode(), values).fetchone()
+    return row[0] if row else None

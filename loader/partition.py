@@ -1,0 +1,139 @@
+"""The life of a source's partition: built aside, swapped in by one short transaction, removed where a load left it."""
+
+from __future__ import annotations
+
+import time
+
+import psycopg
+from psycopg import sql
+
+from loader.errors import LoadError
+from loader.fill import Target
+from loader.ledger import Counts, finish_batch
+
+SCHEMA, PARENT = "raw_staging", "api_requests"
+_LOCK_TIMEOUT = "100ms"
+"""How long readers may queue behind a swap that itself waits for a reader."""
+_RETRY_PAUSES_S = (0.1, 0.2, 0.5, 1.0)  # then the last again
+
+
+def partition_name(source: str, batch_id: int) -> str:
+    """Return the name of the partition that batch `batch_id` of `source` builds."""
+    return f"{PARENT}_{source.replace('-', '_')}_{batch_id}"
+
+
+def partition_target(connection: psycopg.Connection, source: str, batch_id: int) -> Target:
+    """Describe the table that is to become the partition of `source`; its check spares the swap a scan of the rows."""
+    name = sql.Identifier(SCHEMA, partition_name(source, batch_id))
+    create = (
+        sql.SQL("create table {} (like raw_staging.api_requests including defaults including constraints)").format(
+            name
+        ),
+        sql.SQL("alter table {} alter source set default {}, add check (source = {})").format(name, source, source),
+    )
+    columns = tuple(name for name in column_names(connection, PARENT) if name != "source")
+    return Target(name, create, columns, ("source", "request_id"))
+
+
+def staged_target(connection: psycopg.Connection, table: str, key: str) -> Target:
+    """Describe the temporary twin of a small raw table, from which the swap replaces it."""
+    name = staged_name(table)
+    create = sql.SQL("create temp table {} (like {} including defaults including constraints)").format(
+        name, sql.Identifier(SCHEMA, table)
+    )
+    return Target(name, (create,), tuple(column_names(connection, table)), (key,))
+
+
+def staged_name(table: str) -> sql.Identifier:
+    """Return the name of a small table's temporary twin."""
+    return sql.Identifier("pg_temp", f"staged_{table}")
+
+
+def column_names(connection: psycopg.Connection, table: str) -> list[str]:
+    """Return the columns of a raw table in order."""
+    rows = connection.execute(
+        "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped"
+        " order by attnum",
+        [f"{SCHEMA}.{table}"],
+    )
+    return [name for (name,) in rows]
+
+
+def current_partition(connection: psycopg.Connection, source: str) -> str | None:
+    """Return the name of the partition in which readers see `source`."""
+    row = connection.execute(
+        "select c.relname from pg_inherits as i inner join pg_class as c on c.oid = i.inhrelid"
+        " where i.inhparent = 'raw_staging.api_requests'::regclass"
+        " and pg_get_expr(c.relpartbound, c.oid) = format('FOR VALUES IN (%%L)', %s::text)",
+        [source],
+    ).fetchone()
+    return row[0] if row else None
+
+
+def replace_small_table(connection: psycopg.Connection, table: str) -> None:
+    """Put the rows of the temporary twin in the place of a small table's; readers see the old ones until the commit."""
+    name = sql.Identifier(SCHEMA, table)
+    connection.execute(sql.SQL("delete from {}").format(name))
+    connection.execute(sql.SQL("insert into {} select * from {}").format(name, staged_name(table)))
+
+
+def swap_in(connection: psycopg.Connection, source: str, batch_id: int, wait_s: float) -> None:
+    """Replace the partition of `source` by the one batch `batch_id` built, inside the caller's transaction.
+
+    The parent's lock is asked for with a short timeout and given back in between, so that readers never queue for long
+    behind a swap that waits for a long query. Raises LoadError after `wait_s` seconds, naming who is in the way.
+    """
+    deadline = time.monotonic() + wait_s
+    attempt = 0
+    while True:
+        try:
+            with connection.transaction():
+                _swap_now(connection, source, batch_id)
+            return
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            if time.monotonic() > deadline:
+                raise LoadError(
+                    f"expected readers of raw_staging.api_requests to pause within {wait_s:g} s, found it read by "
+                    f"{_readers(connection)}; run again when that has ended"
+                ) from None
+        time.sleep(_RETRY_PAUSES_S[min(attempt, len(_RETRY_PAUSES_S) - 1)])
+        attempt += 1
+
+
+def _swap_now(connection: psycopg.Connection, source: str, batch_id: int) -> None:
+    connection.execute(sql.SQL("set local lock_timeout = {}").format(_LOCK_TIMEOUT))
+    connection.execute("lock table only raw_staging.api_requests in access exclusive mode")
+    old = current_partition(connection, source)
+    if old is not None:
+        connection.execute(sql.SQL("drop table {}").format(sql.Identifier(SCHEMA, old)))
+    connection.execute(
+        sql.SQL("alter table raw_staging.api_requests attach partition {} for values in ({})").format(
+            sql.Identifier(SCHEMA, partition_name(source, batch_id)), source
+        )
+    )
+
+
+def _readers(connection: psycopg.Connection) -> str:
+    rows = connection.execute(
+        "select distinct l.pid, a.usename, a.application_name from pg_locks as l"
+        " inner join pg_stat_activity as a on a.pid = l.pid"
+        " where l.relation = 'raw_staging.api_requests'::regclass and l.granted and l.pid <> pg_backend_pid()"
+    ).fetchall()
+    return ", ".join(f"server process {pid} ({user}, {application})" for pid, user, application in rows) or "others"
+
+
+def abandon_batch(connection: psycopg.Connection, source: str, batch_id: int, error: str, counts: Counts) -> None:
+    """Mark a batch that is still running failed and drop what it built; one that has been swapped in stays."""
+    with connection.transaction():
+        if finish_batch(connection, batch_id, "failed", counts, error):
+            name = sql.Identifier(SCHEMA, partition_name(source, batch_id))
+            connection.execute(sql.SQL("drop table if exists {}").format(name))
+
+
+def abandon_killed_batches(connection: psycopg.Connection, source: str) -> None:
+    """Clear up after loads of `source`, whose lock the caller holds, that ended without doing so."""
+    rows = connection.execute(
+        "select batch_id from raw_staging.load_batches where source = %s and status = 'running'", [source]
+    ).fetchall()
+    for (batch_id,) in rows:
+        abandon_batch(connection, source, batch_id, "the loader ended before the load did", Counts())

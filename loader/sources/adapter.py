@@ -1,0 +1,36 @@
+"""What every adapter of a real log offers, and the context it reads in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO
+
+from loader.rows import Batch
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an adapter must know beside the bytes; `epoch` is the instant of time 0, for formats without a calendar."""
+
+    source: str
+    sha256: str
+    epoch: datetime | None = None
+
+    @property
+    def row_id_prefix(self) -> str:
+        """Return what makes line numbers of this file unique, for rows without an id of their own."""
+        return f"{self.source}:{self.sha256}:"
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A format of real logs. `read` takes over an open file and yields its rows as batches.
+
+    Their columns are named as in raw_staging.api_requests; absent ones stay NULL. `assumptions` are recorded with
+    every load.
+    """
+
+    read: Callable[[BinaryIO, Context], Iterator[Batch]]
+    assumptions: tuple[str, ...]

@@ -1,0 +1,109 @@
+-- The raw tables: the only definition of their columns. Checks hold what no row of any source may break, so that bulk
+-- loads are checked by the server; ids start at 1 because 0 is the 'unknown' member of every dimension.
+set role portfolio_owner;
+
+create table if not exists raw_staging.users (
+    user_id integer primary key check (user_id > 0),
+    full_name text not null,
+    email text not null,
+    company_name text,
+    industry text,
+    company_size text,
+    country_code char(2),
+    billing_tier text not null,
+    signed_up_on date not null check (signed_up_on between '1970-01-01' and '2100-12-31')
+);
+comment on table raw_staging.users is 'One row per user of the generated data set';
+
+create table if not exists raw_staging.models (
+    model_id integer primary key check (model_id > 0),
+    model_name text not null,
+    provider text not null,
+    family text,
+    context_window integer check (context_window > 0),
+    input_usd_per_mtok numeric(10, 4) check (input_usd_per_mtok >= 0),
+    output_usd_per_mtok numeric(10, 4) check (output_usd_per_mtok >= 0),
+    released_on date check (released_on between '1970-01-01' and '2100-12-31'),
+    is_deprecated boolean not null
+);
+comment on table raw_staging.models is 'One row per model of the generated data set; prices per million tokens';
+
+create table if not exists raw_staging.endpoints (
+    endpoint_id integer primary key check (endpoint_id > 0),
+    path text not null,
+    http_method text not null,
+    category text not null,
+    is_streaming boolean not null
+);
+comment on table raw_staging.endpoints is 'One row per API endpoint of the generated data set';
+
+create table if not exists raw_staging.dates (
+    date_id integer primary key check (date_id between 19700101 and 21001231),
+    full_date date not null check (full_date between '1970-01-01' and '2100-12-31'),
+    year integer not null check (year between 1970 and 2100),
+    quarter integer not null check (quarter between 1 and 4),
+    month integer not null check (month between 1 and 12),
+    month_name text not null,
+    week_of_year integer not null check (week_of_year between 1 and 53),
+    day_of_month integer not null check (day_of_month between 1 and 31),
+    day_of_week integer not null check (day_of_week between 1 and 7),
+    day_name text not null,
+    is_weekend boolean not null,
+    is_month_end boolean not null
+);
+comment on table raw_staging.dates is 'One row per calendar day; date_id is YYYYMMDD, day_of_week 1 is Monday';
+
+-- One partition per source, swapped whole by a load. A reference or measure that a source does not report is NULL.
+-- Ten billion tokens bound a row so that no sum of two columns and no cost overflows further down.
+create table if not exists raw_staging.api_requests (
+    source text not null,
+    request_id uuid not null,
+    user_id integer check (user_id > 0),
+    model_id integer check (model_id > 0),
+    endpoint_id integer check (endpoint_id > 0),
+    requested_at timestamptz not null check (
+        requested_at >= '1970-01-01 00:00:00+00' and requested_at < '2101-01-01 00:00:00+00'
+    ),
+    prompt_tokens bigint check (prompt_tokens between 0 and 10000000000),
+    completion_tokens bigint check (completion_tokens between 0 and 10000000000),
+    latency_ms integer check (latency_ms >= 0),
+    status_code smallint check (status_code between 100 and 599),
+    is_flagged boolean,
+    primary key (source, request_id)
+) partition by list (source);
+comment on table raw_staging.api_requests is 'One row per API request of a source; NULL where the source is silent';
+
+create table if not exists raw_staging.load_batches (
+    batch_id bigint generated always as identity primary key,
+    source text not null,
+    file_name text not null,
+    sha256 text not null,
+    rows_read bigint not null default 0,
+    rows_loaded bigint not null default 0,
+    rows_rejected bigint not null default 0,
+    started_at timestamptz not null default now(),
+    finished_at timestamptz,
+    status text not null default 'running' check (status in ('running', 'done', 'failed')),
+    arguments jsonb not null default '{}',
+    error text,
+    check (status <> 'done' or rows_read = rows_loaded + rows_rejected)
+);
+create index if not exists load_batches_source on raw_staging.load_batches (source, batch_id);
+comment on table raw_staging.load_batches is
+'One row per load of a source. The row counts are those of api_requests; a failed load has loaded nothing';
+comment on column raw_staging.load_batches.sha256 is 'Of the file, or of the manifest of a generated set';
+comment on column raw_staging.load_batches.arguments is
+'How the file was read: its format, options and the assumptions made where the format is silent';
+
+create table if not exists raw_staging.rejected_rows (
+    batch_id bigint not null references raw_staging.load_batches,
+    file_name text not null,
+    line_number bigint not null,
+    row_text text not null,
+    reason text not null
+);
+create index if not exists rejected_rows_batch on raw_staging.rejected_rows (batch_id);
+comment on table raw_staging.rejected_rows is
+'One row per row of a file that could not be loaded, as read; line_number counts from 1, the header included';
+
+reset role;
