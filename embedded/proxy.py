@@ -35,9 +35,9 @@ def embedded_configuration(shared: dict[str, Any], address: str, routes: Path) -
     """Return Traefik's start-up configuration for the embedded stack.
 
     `shared` is traefik/traefik.yml as read; its entry points give way to one without TLS at `address` (host:port), the
-    provider reads `routes`. Certificates are dropped with the entry points that used them.
+    provider reads `routes`. Certificates and ping are dropped with the entry points that used them.
     """
-    configuration = {key: value for key, value in shared.items() if key != "certificatesResolvers"}
+    configuration = {key: value for key, value in shared.items() if key not in ("certificatesResolvers", "ping")}
     secure = shared["entryPoints"]["websecure"]
     kept = {key: value for key, value in secure.items() if key not in ("address", "http", "http2", "http3")}
     http = {key: value for key, value in secure.get("http", {}).items() if key != "tls"}
