@@ -95,7 +95,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--start", metavar="DATE", help=f"first day, YYYY-MM-DD (default: so that the last is {LAST_DAY})"
     )
     parser.add_argument(
-        "--out", metavar="DIR", type=Path, default=Path(".data/generated"), help="(default %(default)s)"
+        "--out",
+        metavar="DIR",
+        type=Path,
+        default=Path(".data/generated"),
+        help="folder to write to (default %(default)s)",
     )
     parser.add_argument("--format", metavar="csv|parquet", default="csv", help="of all five tables (default csv)")
     parser.add_argument("--force", action="store_true", help="write even what is up to date or not ours")
@@ -146,10 +150,10 @@ def run(job: Job) -> str:
     except OSError as error:
         expected = "a folder that can be written and room for the files"
         in_the_way = isinstance(error, FileExistsError | NotADirectoryError)
-        found = "a file in its place" if in_the_way else error.strerror or str(error)
+        found = "a file" if in_the_way else f"'{error.strerror or error}'"
         where = error.filename or job.out
         raise GenerationError(
-            f"cannot write the data set: expected {expected}, found: {found} in {where}; "
+            f"cannot write the data set: expected {expected}, found {found} at {where}; "
             "free space or choose another --out"
         ) from error
     counts = ", ".join(f"{table.rows:,} {name}" for name, table in tables.items())

@@ -106,26 +106,27 @@ def _write_tables(partial: Path, arguments: Arguments, work: Work, on_rows: OnRo
     window = Window(date.fromisoformat(arguments.start), arguments.days)
     users = users_table(arguments.seed, window, arguments.users)
     models = models_table(window)
-    people = population(users, models, window)
     tables = {"users": users, "models": models, "endpoints": endpoints_table(), "dates": dates_table(window)}
-    written = {}
-    for name, table in tables.items():
-        with HashedFile(partial / f"{name}.{arguments.format}") as file:
-            if arguments.format == "csv":
-                file.write(table_csv(table))
-            else:
-                pyarrow.parquet.write_table(table, file)
-        written[name] = file.described(table.num_rows)
-    plan = blocks(child_stream(arguments.seed, ALLOCATION_STREAM), arguments.rows, window)
+    written = {name: _write_table(partial / f"{name}.{arguments.format}", table) for name, table in tables.items()}
+    people = population(users, models, window)
 
     def draw(block: Block) -> Requests:
         return draw_block(child_stream(arguments.seed, BLOCK_STREAM, block.index), block, window, people)
 
+    plan = blocks(child_stream(arguments.seed, ALLOCATION_STREAM), arguments.rows, window)
     write_requests = _write_requests_csv if arguments.format == "csv" else _write_requests_parquet
     with HashedFile(partial / f"{REQUESTS_NAME}.{arguments.format}") as file:
         write_requests(file, plan, draw, work, on_rows)
-    written[REQUESTS_NAME] = file.described(arguments.rows)
-    return written
+    return written | {REQUESTS_NAME: file.described(arguments.rows)}
+
+
+def _write_table(path: Path, table: pa.Table) -> TableFile:
+    with HashedFile(path) as file:
+        if path.suffix == ".csv":
+            file.write(table_csv(table))
+        else:
+            pyarrow.parquet.write_table(table, file)
+    return file.described(table.num_rows)
 
 
 def _write_requests_csv(file: HashedFile, plan: list[Block], draw: DrawBlock, work: Work, on_rows: OnRows) -> None:
