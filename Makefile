@@ -14,7 +14,7 @@ SQL ?=
 
 PY := .venv/bin/python
 IN_WAREHOUSE := $(PY) -m warehouse exec --
-DBT := $(IN_WAREHOUSE) .venv/bin/dbt
+DBT := DBT_USE_COLORS=$$([ -t 1 ] && echo true || echo false) $(IN_WAREHOUSE) .venv/bin/dbt
 DBT_OPTIONS := --project-dir dbt_project --profiles-dir dbt_project
 RUNTIME := .venv/.installed-runtime
 DEV := .venv/.installed-dev

@@ -44,10 +44,10 @@ def summary_text(connection: psycopg.Connection) -> str:
     lines = ["Rows", *(f"  {name:<44}{count:>12,}" for name, count in counts)]
     lines += ["", f"Tests    {tests_text(_RUN_RESULTS)}"]
     if any(name == "public_star.fct_api_requests" for name, _ in counts):
-        lines += ["", f"Top models {'requests':>27}{'tokens':>17}{'cost':>15}"]
+        lines += ["", f"{'Top models':<38}{'requests':>10}{'tokens':>17}{'cost':>15}"]
         for model, provider, requests, tokens, cost in connection.execute(_TOP_MODELS):
             cost_text = "unpriced" if cost is None else f"${cost:,.2f}"
-            lines.append(f"  {f'{model} ({provider})':<27}{requests:>9,}{tokens or 0:>17,}{cost_text:>15}")
+            lines.append(f"  {f'{model} ({provider})':<36}{requests:>10,}{tokens or 0:>17,}{cost_text:>15}")
     return "\n".join(lines)
 
 
