@@ -1,0 +1,20 @@
+"""Where versions of Metabase differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One version line."""
+
+    name: str
+    tag: str
+    tags_as_list: bool
+
+
+PROFILES = {
+    "v58": Profile("v58", "v0.58.34", tags_as_list=False),
+    "v64": Profile("v64", "v0.64.1.5", tags_as_list=True),
+}
