@@ -172,7 +172,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     options = build_parser().parse_args(argv)
     if options.describe:
-        print(describe())
+        try:
+            print(describe(), flush=True)
+        except BrokenPipeError:  # `| head` has read enough; Python's own flush at exit must not complain either
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     job, problems = checked_job(options)
     if job is None:
