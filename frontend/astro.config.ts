@@ -1,9 +1,9 @@
 import sitemap from '@astrojs/sitemap';
 import { defineConfig } from 'astro/config';
 
-// SITE_URL is the address people type; it only reaches canonical links, the sitemap and Open Graph tags.
+// SITE_PUBLIC_URL is the address people type; it only reaches canonical links, the sitemap and Open Graph tags.
 export default defineConfig({
-  site: process.env['SITE_URL'] ?? 'http://localhost:8080',
+  site: process.env['SITE_PUBLIC_URL'] ?? 'http://localhost:8080',
   trailingSlash: 'always',
   compressHTML: true,
   integrations: [sitemap()],

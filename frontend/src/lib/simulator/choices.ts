@@ -98,9 +98,17 @@ export function chooseProcessing(inputs: Inputs, demand: Demand, c: Coefficients
   );
 }
 
-/** Seconds `cores` need to read a month of events from rows, the question a dashboard asks. */
-const monthScanS = (demand: Demand, c: Coefficients, cores: number) =>
-  demand.monthRows / (c.scan_rows_per_s.value * cores);
+/** Seconds `cores` need to read a month of rows: at the measured rate while memory holds them, at the disk's beyond. */
+export function monthScanS(demand: Demand, c: Coefficients, cores: number): number {
+  const computeS = demand.monthRows / (c.scan_rows_per_s.value * cores);
+  if (demand.monthBytes <= c.memoryBytesPerVcpu.value * cores) return computeS;
+  return Math.max(computeS, demand.monthBytes / c.diskBytesPerS.value);
+}
+
+const memoryNote = (demand: Demand, c: Coefficients, cores: number) =>
+  demand.monthBytes > c.memoryBytesPerVcpu.value * cores
+    ? `, whose memory cannot hold its ${count(demand.monthBytes / 1e9)} GB,`
+    : '';
 
 /** Bytes one node can hold and still be filled again within a day. */
 export const refillLimitBytes = (c: Coefficients) => c.diskBytesPerS.value * 86_400;
@@ -123,14 +131,14 @@ export function chooseStorage(demand: Demand, c: Coefficients): Choice {
     return choice(
       'storage',
       2,
-      `Reading a month takes ${duration(large)} from rows on ${LARGE_CORES} cores; people leave after ${duration(patience)}.`,
+      `Reading a month of rows takes ${duration(large)} on ${LARGE_CORES} cores${memoryNote(demand, c, LARGE_CORES)}; people leave after ${duration(patience)}.`,
     );
   }
   if (small > patience) {
     return choice(
       'storage',
       1,
-      `Reading a month takes ${duration(small)} on ${SMALL_CORES} cores and ${duration(large)} on ${LARGE_CORES}; partitions keep old months out of the way.`,
+      `Reading a month takes ${duration(small)} on ${SMALL_CORES} cores${memoryNote(demand, c, SMALL_CORES)} and ${duration(large)} on ${LARGE_CORES}; partitions keep old months out of the way.`,
     );
   }
   return choice(

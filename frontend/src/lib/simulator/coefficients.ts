@@ -55,6 +55,12 @@ export const PUBLISHED = {
     'one virtual CPU with 4 GiB of memory for a month',
     'AWS EC2 on-demand list, m7g.large (2 vCPU, 8 GiB), us-east-1, June 2026: 0.0816 USD per hour, halved, times 730 h',
   ),
+  memoryBytesPerVcpu: published(
+    4 * 1024 ** 3,
+    'bytes',
+    'of memory come with one virtual CPU',
+    'AWS EC2 list, m7g.large: 2 vCPU, 8 GiB',
+  ),
   diskUsdPerGbMonth: published(
     0.08,
     'USD',
@@ -112,7 +118,7 @@ export const PUBLISHED = {
   diskBytesPerS: published(
     125 * 1024 ** 2,
     'bytes per second',
-    'read when a lost node is filled again',
+    'read from disk, by a scan that memory does not hold and by a node being filled again',
     'AWS EBS documentation: gp3 baseline throughput of 125 MiB/s',
   ),
   failoverS: published(

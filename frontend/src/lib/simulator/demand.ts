@@ -11,6 +11,7 @@ const DAY_S = 86_400;
 export interface Demand {
   peakEventsPerS: number;
   monthRows: number;
+  monthBytes: number;
   hotRows: number;
   hotBytes: number;
   dayBytes: number;
@@ -30,6 +31,7 @@ export function demandOf(inputs: Inputs, c: Coefficients): Demand {
   return {
     peakEventsPerS,
     monthRows: inputs.eventsPerDay * MONTH_DAYS,
+    monthBytes: inputs.eventsPerDay * MONTH_DAYS * c.bytes_per_event.value,
     hotRows,
     hotBytes: hotRows * c.bytes_per_event.value,
     dayBytes: inputs.eventsPerDay * c.bytes_per_event.value,

@@ -1,4 +1,4 @@
-import { LARGE_CORES, SMALL_CORES } from './choices.ts';
+import { LARGE_CORES, monthScanS, SMALL_CORES } from './choices.ts';
 import type { Levels } from './choices.ts';
 import { HOURS_PER_MONTH } from './coefficients.ts';
 import type { Coefficients } from './coefficients.ts';
@@ -46,13 +46,11 @@ export function latencyOf(inputs: Inputs, demand: Demand, c: Coefficients, level
     insertS,
     2 * c.brokerLatencyS.value,
   ][levels.processing]!;
-  const rowRate = c.scan_rows_per_s.value;
-  const rates = [rowRate * SMALL_CORES, rowRate * LARGE_CORES];
-  const columnRate = Math.max(
-    rowRate * c.columnScanSpeedup.value * LARGE_CORES,
-    demand.monthRows / c.patienceS.value,
-  );
-  return { dataAgeS, queryS: demand.monthRows / (rates[levels.storage] ?? columnRate) };
+  if (levels.storage <= 1) {
+    return { dataAgeS, queryS: monthScanS(demand, c, levels.storage === 0 ? SMALL_CORES : LARGE_CORES) };
+  }
+  const leastRate = c.scan_rows_per_s.value * c.columnScanSpeedup.value * LARGE_CORES;
+  return { dataAgeS, queryS: Math.min(c.patienceS.value, demand.monthRows / leastRate) };
 }
 
 /**

@@ -114,10 +114,19 @@ describe('simulate', () => {
     assert.equal(large.complexity.isSustainable, true);
   });
 
-  it('leaves PostgreSQL exactly where a month no longer fits the patience of a reader', () => {
-    const limit = (coefficients.patienceS.value * coefficients.scan_rows_per_s.value * 8) / 30;
+  it('leaves PostgreSQL exactly where a month no longer fits the memory of its largest node', () => {
+    const limit = (8 * coefficients.memoryBytesPerVcpu.value) / (30 * coefficients.bytes_per_event.value);
     const at = (eventsPerDay: number) => run({ ...PRESETS[0]!.inputs, eventsPerDay }).choices.storage.level;
-    assert.equal(at(limit), 1);
+    assert.equal(at(limit * 0.999), 1);
+    assert.equal(at(limit * 1.001), 2);
+  });
+
+  it('leaves PostgreSQL for the patience of a reader where memory is not the limit', () => {
+    const slow = { ...coefficients, scan_rows_per_s: { ...coefficients.scan_rows_per_s, value: 100_000 } };
+    const limit = (slow.patienceS.value * 100_000 * 8) / 30;
+    const at = (eventsPerDay: number) =>
+      simulate({ ...PRESETS[0]!.inputs, eventsPerDay }, slow).choices.storage.level;
+    assert.equal(at(limit * 0.999), 1);
     assert.equal(at(limit * 1.001), 2);
   });
 

@@ -1,0 +1,153 @@
+"""Write the site's data: `python -m frontend.export`, called by `make site-data`."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from frontend.export import artifacts, distributions, repository, traffic
+from warehouse.connection import READER, WarehouseUnavailable, connect
+
+Json = dict[str, Any]
+
+_EPILOG = """examples:
+  python -m frontend.export                         write .data/site/*.json from the warehouse and the last dbt run
+  python -m frontend.export --out /tmp/site-data    write them elsewhere (the build reads SITE_DATA_DIR)
+"""
+
+
+class ExportError(Exception):
+    """Something the site shows cannot be read; the message names it and the next step."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse, export, report; return the exit code."""
+    options = _parser().parse_args(arguments)
+    begin = time.perf_counter()
+    try:
+        documents = _documents(options.target, options.generated)
+    except (ExportError, WarehouseUnavailable) as error:
+        print(f"export: {error}", file=sys.stderr)
+        return 1
+    except psycopg.Error as error:
+        cause = " ".join(str(error).split())
+        print(f"export: expected the modelled warehouse, found: {cause}; run `make pipeline` first", file=sys.stderr)
+        return 1
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name, document in documents.items():
+        _write(options.out / f"{name}.json", document)
+    seconds = time.perf_counter() - begin
+    print(f"export: wrote {len(documents)} files to {options.out} in {seconds:.1f} s", file=sys.stderr)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    data = Path(os.environ.get("TOKENSCOPE_DATA_DIR") or repository.REPOSITORY / ".data")
+    target = Path(os.environ.get("DBT_TARGET_PATH") or repository.REPOSITORY / "dbt_project" / "target")
+    parser = argparse.ArgumentParser(
+        prog="python -m frontend.export",
+        description="Export what the site shows from the warehouse, dbt's artifacts and this repository.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, default=data / "site", help="folder to write (default: %(default)s)")
+    parser.add_argument("--target", type=Path, default=target, help="dbt's target folder (default: %(default)s)")
+    parser.add_argument(
+        "--generated", type=Path, default=data / "generated", help="generated data set (default: %(default)s)"
+    )
+    return parser
+
+
+def _documents(target: Path, generated: Path) -> dict[str, Json]:
+    """Read everything inside one snapshot and return the files' contents by name."""
+    manifest, run_results = (_artifact(target / f"{name}.json") for name in ("manifest", "run_results"))
+    with connect(user=READER) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        headline = traffic.headline(connection)
+        if not headline["requests"]:
+            raise ExportError(
+                "expected requests in public_star.fct_api_requests, found none; run `make pipeline` first"
+            )
+        source = headline["sources"][0]["source"]
+        sizes = traffic.table_bytes(connection)
+        hours = traffic.hourly(connection, source)
+        return {
+            "site": {
+                "exported_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+                "headline": headline,
+                "run": artifacts.run_summary(run_results),
+                "dashboards": repository.dashboards_defined(),
+                "components": repository.components(traffic.server_version(connection)),
+                "reproducibility": repository.reproducibility(generated),
+                "compose": repository.compose_excerpt(),
+                "warehouse_bytes": sum(sizes.values()),
+            },
+            "traffic": hours | {"cost": traffic.monthly_cost(connection, source)},
+            "lineage": artifacts.lineage(manifest, run_results),
+            "quality": {"tests": artifacts.tests(manifest, run_results)},
+            "distributions": distributions.distributions(connection, source),
+            "calibration": _calibration(connection, headline["requests"], sizes, hours, run_results),
+        }
+
+
+def _calibration(
+    connection: psycopg.Connection, rows: int, sizes: dict[str, int], hours: Json, run_results: Json
+) -> Json:
+    """Measure the simulator's own coefficients, see frontend/src/lib/simulator/coefficients.ts."""
+    seconds, written = artifacts.model_run(run_results, "fct_api_requests")
+    if written is None or seconds <= 0:
+        raise ExportError(
+            "expected seconds and rows of fct_api_requests in run_results.json, found none: the last dbt run did not "
+            "build it; run `make dbt-build`"
+        )
+    return {
+        "bytes_per_event": sizes[traffic.FACT] / rows,
+        "transform_rows_per_s": written / seconds,
+        "scan_rows_per_s": traffic.scan_rows_per_s(connection, rows),
+        "batch_fixed_s": max(0.0, run_results["elapsed_time"] - seconds),
+        "peak_to_mean_ratio": _peak_to_mean(hours["days"]),
+        "rows_measured": rows,
+    }
+
+
+def _peak_to_mean(days: list[list[int]]) -> float:
+    """Return the busiest of the 168 hours of a week over the mean hour."""
+    sums = [[0, 0] for _ in range(168)]
+    for day, counts in enumerate(days):
+        for hour, requests in enumerate(counts):
+            slot = sums[(day % 7) * 24 + hour]
+            slot[0] += requests
+            slot[1] += 1
+    means = [requests / seen for requests, seen in sums if seen]
+    return max(means) / (sum(means) / len(means))
+
+
+def _artifact(path: Path) -> Json:
+    try:
+        document: Json = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ExportError(
+            f"expected dbt's {path.name}, found {error.strerror} for {path}; run `make dbt-build`"
+        ) from None
+    except ValueError:
+        raise ExportError(f"expected JSON, found something else in {path}; run `make dbt-build`") from None
+    return document
+
+
+def _write(path: Path, document: Json) -> None:
+    """Replace `path` whole, so that a build never reads half a file."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

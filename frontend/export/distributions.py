@@ -1,0 +1,144 @@
+"""What the generator meant to draw over what the warehouse holds, column by column."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, LiteralString
+
+import numpy as np
+import psycopg
+from psycopg import sql
+
+from generator.distributions import COLUMN_DISTRIBUTIONS, description
+
+Json = dict[str, Any]
+
+_BINS = 64
+_SUCCEEDED_ONLY = ("completion_tokens",)
+_VALUES: dict[str, LiteralString] = {
+    "latency_ms": "latency_ms",
+    "prompt_tokens": "prompt_tokens",
+    "completion_tokens": "completion_tokens",
+    "requested_at": "extract(hour from requested_at at time zone 'UTC') * 2"
+    " + floor(extract(minute from requested_at at time zone 'UTC') / 30)",
+    "status_code": "status_code",
+    "is_flagged": "is_flagged::int",
+    "user_id": "array_position(array['free', 'starter', 'pro', 'enterprise'], u.billing_tier)",
+}
+_COUNTS = sql.SQL("""
+select {value}, count(*)
+from public_star.fct_api_requests as f
+inner join public_star.dim_users as u on u.user_key = f.user_key
+where f.source = %(source)s and (%(status)s::int is null or f.status_code = %(status)s)
+group by 1
+""")
+
+
+def distributions(connection: psycopg.Connection, source: str) -> Json:
+    """Return {source, columns: [...]}; each column has its words, bins, curve and checks of expected against found.
+
+    A bin has low, high, count and expected (count); categories have low = high. The curve is in counts per bin width
+    on the axis of the chart (natural logarithm where `scale` is 'log').
+    """
+    return {"source": source, "columns": [_column(connection, source, item) for item in COLUMN_DISTRIBUTIONS]}
+
+
+def _column(connection: psycopg.Connection, source: str, item: Any) -> Json:
+    told = description(item)
+    values = _counts(connection, source, item.column)
+    total = sum(values.values())
+    if item.scale == "log":
+        edges = _log_edges(values, told)
+        bins = _binned(values, edges, item.distribution, total)
+        checks = _log_checks(values, item.distribution, total)
+    elif item.scale == "category":
+        bins = _categories(values, item.distribution, total)
+        checks = [
+            _check(f"share of {_plain(b['low'])}", b["expected"] / total, b["count"] / total, "ratio") for b in bins
+        ]
+    else:
+        halves = [(value / 2, (value + 1) / 2) for value in range(48)]
+        bins = [
+            _bin(low, high, values.get(low * 2, 0), total * _mass(item.distribution, low, high)) for low, high in halves
+        ]
+        peak = max(bins, key=lambda b: int(b["count"]))
+        expected_peak = max(bins, key=lambda b: float(b["expected"]))
+        checks = [_check("busiest half hour begins at", expected_peak["low"], peak["low"], "hour")]
+    return {
+        "column": item.column,
+        "unit": item.unit,
+        "scale": item.scale,
+        "family": told["family"],
+        "parameters": told["parameters"],
+        "reason": told["reason"],
+        "values": total,
+        "bins": bins,
+        "curve": _curve(told, item.scale, total),
+        "checks": checks,
+    }
+
+
+def _counts(connection: psycopg.Connection, source: str, column: str) -> dict[float, int]:
+    only = column in _SUCCEEDED_ONLY
+    query = _COUNTS.format(value=sql.SQL(_VALUES[column]))
+    rows = connection.execute(query, {"source": source, "status": 200 if only else None})
+    return {float(value): int(count) for value, count in rows if value is not None}
+
+
+def _log_edges(values: dict[float, int], told: Json) -> list[int]:
+    low = max(1, min(int(min(values)), int(told["x"][0])))
+    high = max(values) + 1
+    return sorted({round(edge) for edge in np.geomspace(low, high, _BINS + 1)})
+
+
+def _binned(values: dict[float, int], edges: list[int], shape: Any, total: int) -> list[Json]:
+    found, _ = np.histogram(list(values), bins=edges, weights=list(values.values()))
+    pairs = zip(edges[:-1], edges[1:], found, strict=True)
+    return [_bin(low, high, int(count), total * _mass(shape, low, high)) for low, high, count in pairs]
+
+
+def _mass(shape: Any, low: float, high: float) -> float:
+    # Stored numbers are cut to whole ones: the bin [a, b) of stored values holds what was drawn in (a, b].
+    return float(shape.cdf(high) - shape.cdf(low))
+
+
+def _categories(values: dict[float, int], shape: Any, total: int) -> list[Json]:
+    known = sorted(set(values) | {float(value) for value in shape.values})
+    return [_bin(value, value, values.get(value, 0), total * float(shape.density(value))) for value in known]
+
+
+def _bin(low: float, high: float, count: int, expected: float) -> Json:
+    return {"low": low, "high": high, "count": count, "expected": round(expected, 3)}
+
+
+def _curve(told: Json, scale: str, total: int) -> list[Json]:
+    if scale == "category":
+        return []
+    weights = told["x"] if scale == "log" else [1.0] * len(told["x"])
+    return [
+        {"x": round(x, 4), "y": round(total * density * weight, 4)}
+        for x, density, weight in zip(told["x"], told["density"], weights, strict=True)
+    ]
+
+
+def _log_checks(values: dict[float, int], shape: Any, total: int) -> list[Json]:
+    ordered = sorted(values)
+    steps = np.cumsum([values[value] for value in ordered])
+
+    def found(share: float) -> float:
+        return ordered[int(np.searchsorted(steps, share * total))]
+
+    return [
+        _check("median", math.floor(float(shape.quantile(0.5))), found(0.5), "value"),
+        _check("99th percentile", math.floor(float(shape.quantile(0.99))), found(0.99), "value"),
+        _check("smallest", math.floor(float(shape.quantile(1 / (2 * total)))), ordered[0], "value"),
+        _check("largest", math.floor(float(shape.quantile(1 - 1 / (2 * total)))), ordered[-1], "value"),
+    ]
+
+
+def _check(what: str, expected: float, found: float, kind: str) -> Json:
+    return {"what": what, "expected": expected, "found": found, "kind": kind}
+
+
+def _plain(value: float) -> str:
+    return str(int(value))
