@@ -257,7 +257,7 @@ class _Reader:
             title=raw["title"],
             question=raw["question"],
             chart=raw["chart"],
-            sql=(text or "select 1").strip(),
+            sql="select 1" if text is None else text.strip(),
             tags=raw.get("tags", {}),
             columns={name: Column(**column) for name, column in raw.get("columns", {}).items()},
             budget_ms=raw.get("budget_ms", DEFAULT_BUDGET_MS),

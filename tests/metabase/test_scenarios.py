@@ -1,4 +1,4 @@
-"""What the provisioner does to a Metabase: the double in both profiles and, where METABASE_URL names one, a real one."""
+"""What the provisioner does to a Metabase: the double in both profiles and, where METABASE_URL names it, a real one."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 What it is: our reading of Metabase v0.58 LTS to v0.64, from its documentation, its changelog and public reports,
 written down as schemas (contract.yml) and rules (rules.py). Two profiles differ where the versions do: v58 reads
-template tags back as a map, v64 as a list. It normalises like the server (flat queries become stages, ids and uuids are added,
-dashcards come back in another order, passwords are masked), so that a naive comparison fails, and it injects faults.
+template tags back as a map, v64 as a list. It normalises like the server (flat queries become stages, ids and uuids are
+added, dashcards come back in another order, passwords are masked), so that a naive comparison fails. It injects faults.
 
 What it is not: Metabase. It does not draw, it does not know permissions, and where our reading is wrong, so is it. The
 same scenarios run against a real one with `make metabase-live` (METABASE_URL given); what they show there wins.
