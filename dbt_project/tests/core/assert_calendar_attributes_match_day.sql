@@ -1,6 +1,18 @@
 -- Fails if a column of dim_date is not what its day says. Generated days bring theirs along, others are derived in SQL:
 -- this is what makes the two agree.
-select *
+select
+    date_id,
+    full_date,
+    year,
+    quarter,
+    month,
+    month_name,
+    week_of_year,
+    day_of_month,
+    day_of_week,
+    day_name,
+    is_weekend,
+    is_month_end
 from {{ ref('dim_date') }}
 where
     full_date is not null
