@@ -131,7 +131,7 @@ class Lab:
 
     def changed(self, **changes: Any) -> Lab:
         """Return a lab on the same Metabase with another target."""
-        return Lab(replace(self.target, **changes), self.double)
+        return Lab(replace(self.target, **changes), self.double, self.told, self.slept, self.opened)
 
 
 def edit(admin: httpx.Client, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def live_lab() -> Lab:
 
     METABASE_LIVE_WAREHOUSE is a libpq connection string for portfolio_reader as that Metabase reaches the server.
     """
-    info = conninfo_to_dict(os.environ["METABASE_LIVE_WAREHOUSE"])
+    info = {key: str(value) for key, value in conninfo_to_dict(os.environ["METABASE_LIVE_WAREHOUSE"]).items()}
     names = {"PGHOST": info["host"], "PGPORT": info.get("port", "5432"), "PGDATABASE": info["dbname"]}
     found = read_target({**os.environ, **names, "PORTFOLIO_READER_PASSWORD": info.get("password", "")})
     mark = f"test-{uuid.uuid4().hex[:8]}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from tests.metabase.double.server import Seen
@@ -36,7 +36,7 @@ class Reference:
         patterns = [(re.compile(re.sub(r"\{[^}]+\}", "[^/]+", each)), each) for each in document["paths"]]
         patterns.sort(key=lambda pair: pair[1].count("{"))
         absolute = json.loads(json.dumps(document).replace('"$ref": "#', '"$ref": "urn:api#'))
-        registry: Registry[Any] = Registry().with_resource("urn:api", Resource(absolute, DRAFT202012)).crawl()
+        registry: Registry[Any] = Registry().with_resource("urn:api", DRAFT202012.create_resource(absolute)).crawl()
         return cls(document, registry, patterns=patterns)
 
     def observe(self, problems: list[str]) -> Callable[[Seen], None]:

@@ -10,7 +10,7 @@ import pytest
 
 from metabase.client import MetabaseError
 from tests.metabase.double.faults import Fault, Faults, Kind
-from tests.metabase.double.rules import Config
+from tests.metabase.double.public import Config
 from tests.metabase.double.warehouse import PaperWarehouse
 from tests.metabase.harness import READER_PASSWORD, Lab, board, card, define, demo
 

@@ -13,13 +13,13 @@ from metabase.spec import Dashboard
 from tests.metabase.harness import Lab, board, card, define
 
 WORDS = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs")), min_size=1)
-FILTERS = {
+FILTERS: dict[str, dict[str, Any]] = {
     "days": {"name": "Period", "type": "number", "values": [7, 30], "default": 7},
     "tier": {"name": "Tier", "type": "text", "values": ["free", "it's"]},
     "since": {"name": "Since", "type": "date"},
 }
 TAG_SQL = {"days": "and 1 < {{days}}", "tier": "[[and 'x' in ({{tier}})]]", "since": "[[and now() > {{since}}]]"}
-CHARTS = [
+CHARTS: list[dict[str, Any]] = [
     {"type": "scalar", "y": "n"},
     {"type": "trend", "x": "usage_on", "y": "n", "good": "down"},
     {"type": "line", "x": "usage_on", "y": ["cost_usd", "error_ratio"], "scale": "log"},

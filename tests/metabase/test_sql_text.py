@@ -4,17 +4,17 @@ from datetime import date
 
 import pytest
 
-from metabase.sql_text import combinations, placeholders, rendered
+from metabase.sql_text import Value, combinations, placeholders, rendered
 
 
 def test_placeholders_tells_required_from_optional_names() -> None:
     found = placeholders("select {{a}} where true [[and x = {{b}}]] [[and y = {{a}}]]")
-    assert (found.required, found.optional) == ({"a"}, {"b"})
+    assert (found.required, found.optional) == (frozenset("a"), frozenset("b"))
 
 
 def test_rendered_writes_typed_literals() -> None:
     sql = "{{ n }} {{t}} {{d}} {{f}}"
-    values = {"n": 7, "t": "it's {{n}}", "d": date(2025, 1, 2), "f": 0.5}
+    values: dict[str, Value | None] = {"n": 7, "t": "it's {{n}}", "d": date(2025, 1, 2), "f": 0.5}
     assert rendered(sql, values) == "7 'it''s {{n}}'::varchar date '2025-01-02' 0.5"
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.metabase.double.faults import Faults
 from tests.metabase.double.profile import PROFILES
-from tests.metabase.double.rules import Config
+from tests.metabase.double.public import Config
 from tests.metabase.double.server import Double
 from tests.metabase.double.warehouse import PostgresWarehouse
 

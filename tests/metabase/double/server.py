@@ -17,7 +17,8 @@ from tests.metabase.double import pages
 from tests.metabase.double.contract import Violation, find_operation
 from tests.metabase.double.faults import Faults
 from tests.metabase.double.profile import PROFILES
-from tests.metabase.double.rules import Config, Request, Rules
+from tests.metabase.double.public import Config, Request
+from tests.metabase.double.rules import Rules
 from tests.metabase.double.state import State, load_state
 from tests.metabase.double.warehouse import PaperWarehouse, Warehouse
 

@@ -1,0 +1,143 @@
+"""The commands of `python -m metabase`: parse, run, report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from metabase import export, lint, provision
+from metabase.client import Client, MetabaseError
+from metabase.definitions import read_dashboards
+from metabase.links import links
+from metabase.plan import Plan
+from metabase.settings import read_target
+from metabase.spec import DefinitionError
+from metabase.theme import read_theme
+
+EXAMPLES = """\
+examples:
+  python -m metabase lint --no-database     check definitions and SQL texts
+  python -m metabase lint --runs 20         and run every card 20 times as portfolio_reader against its budget
+  python -m metabase export                 write what the site draws
+  python -m metabase plan                   show what apply would change; changes nothing
+  python -m metabase apply                  set Metabase up and make it equal to the definitions
+  python -m metabase apply --prune          and archive what the definitions do not know
+  python -m metabase check                  exit 1 when Metabase differs from the definitions
+  python -m metabase links                  print the public addresses as JSON
+
+environment of plan, apply, check and links:
+  METABASE_URL (http://localhost:3000), METABASE_ADMIN_EMAIL, METABASE_ADMIN_PASSWORD_FILE,
+  PORTFOLIO_READER_PASSWORD_FILE, PGHOST, PGPORT, PGDATABASE (the warehouse as Metabase sees it),
+  METABASE_SETUP_TOKEN_FILE (only where Metabase has MB_SETUP_TOKEN), METABASE_LINKS_FILE
+"""
+
+
+def tell(text: str) -> None:
+    """Print a line for people; stdout is for data."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's parser."""
+    top = argparse.ArgumentParser(
+        prog="python -m metabase",
+        description="Dashboards as code: check them, export them for the site, provision Metabase with them.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    lint = commands.add_parser("lint", help="check definitions, SQL, columns, plans and budgets")
+    lint.add_argument("--no-database", action="store_true", help="check only what needs no database")
+    lint.add_argument(
+        "--runs", type=int, default=0, metavar="N", help="run every card N times and check its p95 budget"
+    )
+    lint.add_argument(
+        "--budget-factor", type=float, default=1.0, metavar="F", help="multiply budgets (4 at 10M requests)"
+    )
+    export_ = commands.add_parser("export", help="write layout and data of all cards as JSON for the site")
+    data = Path(os.environ.get("TOKENSCOPE_DATA_DIR") or ".data")
+    told_out = "folder to write, replaced as a whole (default: %(default)s)"
+    export_.add_argument("--out", type=Path, default=data / "site" / "dashboards", metavar="DIR", help=told_out)
+    told = {
+        "plan": "show what apply would change",
+        "apply": "make Metabase equal to the definitions",
+        "check": "exit 1 when Metabase differs from the definitions",
+        "links": "print the public addresses as JSON",
+    }
+    for name, help_ in told.items():
+        command = commands.add_parser(name, help=help_)
+        command.add_argument("--any-version", action="store_true", help="go on with a version of Metabase never tried")
+        command.add_argument("--wait", type=int, default=300, metavar="S", help="seconds to wait for Metabase (300)")
+        command.add_argument("--verbose", action="store_true", help="print every request")
+        if name in ("plan", "apply"):
+            command.add_argument("--prune", action="store_true", help="archive what the definitions do not know")
+            command.add_argument("--rotate", action="store_true", help="write the database password again")
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    options = parser().parse_args(arguments)
+    started = time.monotonic()
+    try:
+        code, told = {"lint": run_lint, "export": run_export}.get(options.command, run_provisioner)(options)
+    except DefinitionError as error:
+        for problem in error.problems:
+            tell(f"metabase/{problem}")
+        tell(f"{options.command}: {len(error.problems)} problems in the definitions; docs/dashboards.md describes them")
+        return 1
+    except (MetabaseError, OSError) as error:
+        tell(f"{options.command}: {error}")
+        return 1
+    tell(f"{options.command}: {told} in {time.monotonic() - started:.1f} s")
+    return code
+
+
+def run_lint(options: argparse.Namespace) -> tuple[int, str]:
+    """Check the definitions, with a database unless told otherwise."""
+    theme = read_theme()
+    dashboards = read_dashboards(theme=theme)
+    count = sum(len(board.cards) for board in dashboards)
+    if not options.no_database:
+        lint.check_database(dashboards, runs=options.runs, budget_factor=options.budget_factor)
+    return 0, f"{len(dashboards)} dashboards, {count} cards, no problems"
+
+
+def run_export(options: argparse.Namespace) -> tuple[int, str]:
+    """Write the site's copy of the dashboards."""
+    theme = read_theme()
+    return 0, export.write(read_dashboards(theme=theme), theme, options.out)
+
+
+def run_provisioner(options: argparse.Namespace) -> tuple[int, str]:
+    """Plan, apply, check or print links."""
+    theme = read_theme()
+    dashboards = read_dashboards(theme=theme)
+    target = read_target()
+    client = Client(target.url, secrets=target.secrets, log=tell if options.verbose else lambda _: None)
+    chosen = provision.Options(
+        prune=getattr(options, "prune", False),
+        rotate=getattr(options, "rotate", False),
+        any_version=options.any_version,
+        wait_s=options.wait,
+    )
+    write = options.command == "apply"
+    outcome = provision.run(client, target, dashboards, theme, tell, write=write, options=chosen)
+    counts = f"{outcome.requests} requests"
+    if outcome.applied is not None:
+        path = Path(os.environ.get("METABASE_LINKS_FILE") or ".data/metabase/links.json")
+        provision.write_links(path, dashboards, outcome.applied.uuids, tell)
+        for line in provision.plan_lines(Plan((), outcome.plan.unknown if not chosen.prune else ())):
+            tell(line)
+        return 0, f"{len(outcome.plan.actions)} actions, {outcome.writes} writes, {counts}"
+    if options.command == "links":
+        print(json.dumps(links(dashboards, provision.published_uuids(outcome.instance)), indent=2))
+        return 0, f"{len(dashboards)} dashboards, {counts}"
+    for line in provision.plan_lines(outcome.plan):
+        print(line)
+    drift = bool(outcome.plan.actions)
+    return int(drift and options.command == "check"), f"{len(outcome.plan.actions)} actions, {counts}"
