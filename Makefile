@@ -54,6 +54,35 @@ psql: $(RUNTIME) ## Open psql, or run SQL='...' (ROLE=portfolio_reader to read a
 stop: $(RUNTIME) ## Stop everything that runs in the background
 	@$(PY) -m embedded stop
 
+##@ Full stack
+.PHONY: up down logs ps secrets backup restore upgrade-check test-stack
+up: ## Build and start the full stack with Docker, wait until it is healthy, print the addresses
+	@stack/up.sh
+
+down: ## Stop the full stack; its data stays
+	@docker compose --profile dev down --remove-orphans
+
+logs: ## Follow what the services print: SERVICE=pipeline for one
+	@docker compose logs --follow --tail 200 $(SERVICE)
+
+ps: ## List the services and their health
+	@docker compose ps --all
+
+secrets: ## Make the secrets that are not there yet
+	@stack/secrets.sh
+
+backup: ## Dump both databases to backups/
+	@stack/backup.sh
+
+restore: ## Put a backup in place of the current databases: FROM=backups/...
+	@stack/restore.sh "$(FROM)"
+
+upgrade-check: ## Say whether `make up` is a safe step from what runs now
+	@stack/upgrade-check.sh
+
+test-stack: $(DEV) ## Prove the full stack on a real Docker engine, without an image registry (root, 25 minutes)
+	@$(PY) -m pytest tests/stack -o "addopts=-q --import-mode=importlib --strict-markers" -o timeout_func_only=true
+
 ##@ Develop
 .PHONY: setup test lint format bench lock clean
 setup: $(DEV) ## Install the tools of test and lint as well

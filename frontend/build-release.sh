@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Builds the site into a new folder of /site and turns /site/current over to it when it is whole: readers see the old
+# site or the new one. Does nothing when data, sources and address are those of the current site.
+set -euo pipefail
+releases=/site/releases
+links=${METABASE_LINKS_FILE:-}
+fingerprint=$({
+    echo "$SITE_PUBLIC_URL"
+    find /app/frontend /app/theme.json "$SITE_DATA_DIR" ${links:+"$links"} -name node_modules -prune -o -type f -print0 | sort -z |
+        xargs -0 sha256sum
+} | sha256sum | cut -c1-16)
+
+if [ "$(readlink /site/current || true)" = "releases/$fingerprint" ] && [ -f "/site/current/index.html" ]; then
+    echo "site-build: skipped: the current site is of these data and sources" >&2
+    exit 0
+fi
+
+# Astro writes beside its sources, and those are read-only here.
+work=$(mktemp -d)
+cp -R /app/theme.json "$work/"
+mkdir "$work/frontend"
+find /app/frontend -mindepth 1 -maxdepth 1 ! -name node_modules -exec cp -R {} "$work/frontend/" \;
+ln -s /app/frontend/node_modules "$work/frontend/node_modules"
+cd "$work/frontend"
+npm run build >&2
+
+mkdir -p "$releases"
+staging=$(mktemp -d "$releases/.new-XXXXXX")
+cp -R dist/. "$staging/"
+chmod 755 "$staging"
+rm -rf "${releases:?}/$fingerprint"
+mv "$staging" "$releases/$fingerprint"
+ln -s "releases/$fingerprint" /site/.current
+mv -T /site/.current /site/current
+find "$releases" -mindepth 1 -maxdepth 1 ! -name "$fingerprint" -exec rm -rf {} +
+echo "site-build: release $fingerprint with $(find "$releases/$fingerprint" -type f | wc -l) files is current" >&2

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Exit 0 when every service is healthy and every one-shot is done; prints what is not, unless --quiet.
+#
+# Usage: stack/status.sh [--quiet]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+quiet=${1:-}
+listed=$(docker compose ps --all --format '{{.Service}} {{.State}} {{if .Health}}{{.Health}}{{else}}-{{end}} {{.ExitCode}}')
+bad=$(awk '!($2 == "running" && $3 == "healthy") && !($2 == "exited" && $4 == 0 && $3 == "-")' <<<"$listed")
+expected=$(docker compose config --services | sort)
+missing=$(comm -23 <(printf '%s\n' "$expected") <(awk '{print $1}' <<<"$listed" | sort -u))
+[ -z "$bad$missing" ] && [ -n "$listed" ] && exit 0
+if [ "$quiet" != --quiet ]; then
+    [ -z "$bad" ] || awk '{printf "  %-20s %s, health %s, exit code %s\n", $1, $2, $3, $4}' <<<"$bad"
+    for name in $missing; do printf '  %-20s not created\n' "$name"; done
+fi
+exit 1

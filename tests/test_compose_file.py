@@ -1,0 +1,110 @@
+"""What the compose file promises in its header, read from the file; tests/stack proves the same on a running stack."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+TEXT = (REPOSITORY / "docker-compose.yml").read_text(encoding="utf-8")
+COMPOSE = yaml.safe_load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+DEFAULT = {name: service for name, service in SERVICES.items() if "profiles" not in service}
+LONG_RUNNING = {name: service for name, service in SERVICES.items() if service["restart"] == "unless-stopped"}
+UNITS = {"M": 2**20, "G": 2**30}
+
+
+def memory_bytes(service: dict[str, Any]) -> int:
+    limit = service["deploy"]["resources"]["limits"]["memory"]
+    return int(limit[:-1]) * UNITS[limit[-1]]
+
+
+def test_default_services_are_the_documented_ones() -> None:
+    assert set(DEFAULT) == {
+        *("traefik", "portfolio_db", "roles", "pipeline", "metabase", "metabase-provision"),
+        *("forecaster", "site-build", "frontend", "error-pages"),
+    }
+    assert set(SERVICES) - set(DEFAULT) == {"pgadmin", "sonarqube", "sonarqube-db"}
+
+
+def test_memory_limits_of_the_default_services_fit_six_gibibytes() -> None:
+    assert sum(map(memory_bytes, DEFAULT.values())) <= 6 * 2**30
+
+
+@pytest.mark.parametrize("name", DEFAULT)
+def test_service_is_hardened(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"] and "cap_add" not in service and "privileged" not in service
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["logging"]["options"].keys() == {"max-size", "max-file"}
+    limits = service["deploy"]["resources"]["limits"]
+    assert {"cpus", "memory", "pids"} <= limits.keys()
+
+
+@pytest.mark.parametrize("name", LONG_RUNNING)
+def test_long_running_service_proves_that_it_works(name: str) -> None:
+    assert SERVICES[name]["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
+
+
+def test_one_shots_are_tried_again_but_not_for_ever() -> None:
+    others = {name: service["restart"] for name, service in SERVICES.items() if name not in LONG_RUNNING}
+    assert set(others.values()) == {"on-failure:5"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_image_has_a_full_tag(name: str) -> None:
+    image = SERVICES[name]["image"]
+    assert re.fullmatch(r"tokenscope/[a-z-]+:local", image) or re.search(r":v?\d+\.\d+", image), image
+
+
+def test_traefik_alone_publishes_ports_to_the_world() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published.pop("traefik") == ["${HTTP_PORT:-80}:80", "${HTTPS_PORT:-443}:443"]
+    assert all(str(port).startswith("127.0.0.1:") for ports in published.values() for port in ports), published
+    assert set(published) <= {"pgadmin", "sonarqube"}
+
+
+def test_traefik_alone_has_a_way_out() -> None:
+    internal = {name for name, network in COMPOSE["networks"].items() if network and network.get("internal")}
+    for name, service in DEFAULT.items():
+        outside = set(service.get("networks", [])) - internal
+        assert outside == ({"edge"} if name == "traefik" else set()), name
+
+
+def test_docker_socket_is_mounted_nowhere() -> None:
+    assert "docker.sock" not in TEXT
+
+
+def test_no_password_is_a_value() -> None:
+    secret = re.compile(r"PASS|SECRET|TOKEN|KEY", re.IGNORECASE)
+    for name, service in SERVICES.items():
+        for variable, value in service.get("environment", {}).items():
+            if secret.search(variable):
+                assert str(value).startswith("/run/secrets/"), f"{name}: {variable}"
+
+
+def test_every_volume_says_what_is_lost() -> None:
+    block = TEXT[TEXT.index("\nvolumes:") : TEXT.index("\nsecrets:")]
+    for name in COMPOSE["volumes"]:
+        assert re.search(rf"(?m)^  {name}: +# .+; lost: .+$", block), name
+
+
+def test_every_secret_is_made_by_make_secrets() -> None:
+    script = (REPOSITORY / "stack" / "secrets.sh").read_text(encoding="utf-8")
+    for name, secret in COMPOSE["secrets"].items():
+        assert secret == {"file": f"secrets/{name}"}
+        assert re.search(rf"\b{name}\b", script), name
+
+
+def test_dockerfiles_name_no_frontend_image_and_end_as_an_ordinary_user() -> None:
+    for path in REPOSITORY.glob("*/Dockerfile"):
+        text = path.read_text(encoding="utf-8")
+        assert "# syntax" not in text, path
+        for stage in re.split(r"(?m)^FROM ", text)[1:]:
+            is_final = "CMD" in stage
+            assert not is_final or re.search(r"(?m)^USER \d+:\d+$", stage), f"{path}: {stage.splitlines()[0]}"
