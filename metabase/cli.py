@@ -11,9 +11,8 @@ from pathlib import Path
 
 from metabase import export, lint, provision
 from metabase.client import Client, MetabaseError
-from metabase.definitions import read_dashboards
+from metabase.definitions import FOLDER, read_dashboards
 from metabase.links import links
-from metabase.plan import Plan
 from metabase.settings import read_target
 from metabase.spec import DefinitionError
 from metabase.theme import read_theme
@@ -36,6 +35,14 @@ environment of plan, apply, check and links:
 """
 
 
+PROVISIONER = {
+    "plan": "show what apply would change",
+    "apply": "make Metabase equal to the definitions",
+    "check": "exit 1 when Metabase differs from the definitions",
+    "links": "print the public addresses as JSON",
+}
+
+
 def tell(text: str) -> None:
     """Print a line for people; stdout is for data."""
     print(text, file=sys.stderr, flush=True)
@@ -50,33 +57,34 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    lint = commands.add_parser("lint", help="check definitions, SQL, columns, plans and budgets")
+    common = argparse.ArgumentParser(add_help=False)
+    told = "folder with dashboards/*.yml and cards/*/*.sql (default: those of this repository)"
+    common.add_argument("--definitions", type=Path, default=FOLDER, metavar="DIR", help=told)
+    lint = commands.add_parser("lint", parents=[common], help="check definitions, SQL, columns, plans and budgets")
     lint.add_argument("--no-database", action="store_true", help="check only what needs no database")
-    lint.add_argument(
-        "--runs", type=int, default=0, metavar="N", help="run every card N times and check its p95 budget"
-    )
-    lint.add_argument(
-        "--budget-factor", type=float, default=1.0, metavar="F", help="multiply budgets (4 at 10M requests)"
-    )
-    export_ = commands.add_parser("export", help="write layout and data of all cards as JSON for the site")
-    data = Path(os.environ.get("TOKENSCOPE_DATA_DIR") or ".data")
-    told_out = "folder to write, replaced as a whole (default: %(default)s)"
-    export_.add_argument("--out", type=Path, default=data / "site" / "dashboards", metavar="DIR", help=told_out)
-    told = {
-        "plan": "show what apply would change",
-        "apply": "make Metabase equal to the definitions",
-        "check": "exit 1 when Metabase differs from the definitions",
-        "links": "print the public addresses as JSON",
-    }
-    for name, help_ in told.items():
-        command = commands.add_parser(name, help=help_)
+    told = "run every card N times and check its p95 budget"
+    lint.add_argument("--runs", type=_count, default=0, metavar="N", help=told)
+    told = "multiply budgets (4 at 10M requests)"
+    lint.add_argument("--budget-factor", type=float, default=1.0, metavar="F", help=told)
+    write = commands.add_parser("export", parents=[common], help="write all cards' layout and rows for the site")
+    out = Path(os.environ.get("TOKENSCOPE_DATA_DIR") or ".data") / "site" / "dashboards"
+    told = "folder to write, replaced as a whole (default: %(default)s)"
+    write.add_argument("--out", type=Path, default=out, metavar="DIR", help=told)
+    for name, told in PROVISIONER.items():
+        command = commands.add_parser(name, parents=[common], help=told)
         command.add_argument("--any-version", action="store_true", help="go on with a version of Metabase never tried")
-        command.add_argument("--wait", type=int, default=300, metavar="S", help="seconds to wait for Metabase (300)")
+        command.add_argument("--wait", type=_count, default=300, metavar="S", help="seconds to wait for it (300)")
         command.add_argument("--verbose", action="store_true", help="print every request")
         if name in ("plan", "apply"):
             command.add_argument("--prune", action="store_true", help="archive what the definitions do not know")
             command.add_argument("--rotate", action="store_true", help="write the database password again")
     return top
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"expected a whole number, found {text!r}")
+    return int(text)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -87,12 +95,15 @@ def main(arguments: list[str] | None = None) -> int:
         code, told = {"lint": run_lint, "export": run_export}.get(options.command, run_provisioner)(options)
     except DefinitionError as error:
         for problem in error.problems:
-            tell(f"metabase/{problem}")
+            tell(f"{os.path.relpath(options.definitions)}/{problem}")
         tell(f"{options.command}: {len(error.problems)} problems in the definitions; docs/dashboards.md describes them")
         return 1
     except (MetabaseError, OSError) as error:
         tell(f"{options.command}: {error}")
         return 1
+    except KeyboardInterrupt:
+        tell(f"{options.command}: interrupted; run the command again to finish")
+        return 130
     tell(f"{options.command}: {told} in {time.monotonic() - started:.1f} s")
     return code
 
@@ -100,7 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
 def run_lint(options: argparse.Namespace) -> tuple[int, str]:
     """Check the definitions, with a database unless told otherwise."""
     theme = read_theme()
-    dashboards = read_dashboards(theme=theme)
+    dashboards = read_dashboards(options.definitions, theme)
     count = sum(len(board.cards) for board in dashboards)
     if not options.no_database:
         lint.check_database(dashboards, runs=options.runs, budget_factor=options.budget_factor)
@@ -110,13 +121,13 @@ def run_lint(options: argparse.Namespace) -> tuple[int, str]:
 def run_export(options: argparse.Namespace) -> tuple[int, str]:
     """Write the site's copy of the dashboards."""
     theme = read_theme()
-    return 0, export.write(read_dashboards(theme=theme), theme, options.out)
+    return 0, export.write(read_dashboards(options.definitions, theme), theme, options.out)
 
 
 def run_provisioner(options: argparse.Namespace) -> tuple[int, str]:
     """Plan, apply, check or print links."""
     theme = read_theme()
-    dashboards = read_dashboards(theme=theme)
+    dashboards = read_dashboards(options.definitions, theme)
     target = read_target()
     client = Client(target.url, secrets=target.secrets, log=tell if options.verbose else lambda _: None)
     chosen = provision.Options(
@@ -131,12 +142,13 @@ def run_provisioner(options: argparse.Namespace) -> tuple[int, str]:
     if outcome.applied is not None:
         path = Path(os.environ.get("METABASE_LINKS_FILE") or ".data/metabase/links.json")
         provision.write_links(path, dashboards, outcome.applied.uuids, tell)
-        for line in provision.plan_lines(Plan((), outcome.plan.unknown if not chosen.prune else ())):
+        for line in provision.unknown_lines(outcome.plan):
             tell(line)
         return 0, f"{len(outcome.plan.actions)} actions, {outcome.writes} writes, {counts}"
     if options.command == "links":
-        print(json.dumps(links(dashboards, provision.published_uuids(outcome.instance)), indent=2))
-        return 0, f"{len(dashboards)} dashboards, {counts}"
+        uuids = provision.published_uuids(outcome.instance)
+        print(json.dumps(links(dashboards, uuids), indent=2))
+        return int(len(uuids) < len(dashboards)), f"{len(uuids)} of {len(dashboards)} dashboards published, {counts}"
     for line in provision.plan_lines(outcome.plan):
         print(line)
     drift = bool(outcome.plan.actions)

@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 from jsonschema import Draft202012Validator
+from tqdm import tqdm
 
 from metabase import layout
 from metabase.client import MetabaseError
@@ -29,7 +30,9 @@ Json = dict[str, Any]
 def write(dashboards: tuple[Dashboard, ...], theme: Theme, out: Path) -> str:
     """Replace the folder `out` by a fresh export; return what was written, in words. Raises MetabaseError."""
     with reading() as connection:
-        data = {card.address: card_data(connection, card, board) for board in dashboards for card in board.cards}
+        cards = [(card, board) for board in dashboards for card in board.cards]
+        shown = tqdm(cards, desc="cards", unit="card", disable=None, delay=2)
+        data = {card.address: card_data(connection, card, board) for card, board in shown}
     files: dict[str, Json] = {"dashboards.json": overview(dashboards, theme)}
     files |= {f"{address}.json": document for address, document in data.items()}
     for name, document in files.items():

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import psycopg
+from tqdm import tqdm
 
 from metabase.desired import column_formats
 from metabase.located import Problem
@@ -29,12 +30,12 @@ def check_database(dashboards: tuple[Dashboard, ...], *, runs: int = 0, budget_f
     theme = read_theme()
     problems: list[Problem] = []
     with reading() as connection:
-        for board in dashboards:
-            for card in board.cards:
-                found = list(_card_problems(connection, card, board.filters, theme))
-                if not found and runs > 0:
-                    found = list(_budget_problems(connection, card, board.filters, runs, budget_factor))
-                problems += found
+        cards = [(card, board.filters) for board in dashboards for card in board.cards]
+        for card, filters in tqdm(cards, desc="cards", unit="card", disable=None, delay=2):
+            found = list(_card_problems(connection, card, filters, theme))
+            if not found and runs > 0:
+                found = list(_budget_problems(connection, card, filters, runs, budget_factor))
+            problems += found
     if problems:
         raise DefinitionError(problems)
 

@@ -76,6 +76,12 @@ def plan_lines(plan: Plan) -> list[str]:
     for action in plan.actions:
         lines.append(str(action))
         lines += [f"    {change}" for change in action.changes]
+    return lines + unknown_lines(plan)
+
+
+def unknown_lines(plan: Plan) -> list[str]:
+    """Return a line for everything in our collection that stays there although the definitions do not know it."""
+    lines = []
     archived = {(action.kind, action.id) for action in plan.actions if action.verb == "archive"}
     for unknown in plan.unknown:
         if (unknown.model, unknown.id) not in archived:
