@@ -24,14 +24,13 @@ class Theme:
 
     def title_of(self, column: str, format_name: str) -> str:
         """Return words for a column's name: the unit's suffix becomes the unit in brackets, `_count` a plural."""
-        suffixes = [s for s in self.raw["format_by_suffix"] if column.endswith(s) and len(s) < len(column)]
+        suffixes = [s for s in self.raw["format_by_suffix"] if s.startswith("_") and column.endswith(s)]
         suffix = max(suffixes, key=len, default="")
-        keeps = suffix in ("_tokens", "_month", "_ratio", "_per_s")
+        keeps = suffix in ("_month", "_ratio", "_per_s", "_per_second")  # words that people say
         words = (column if keeps else column.removesuffix(suffix)).replace("_", " ")
         if suffix == "_count" and not words.endswith("s"):
             words += "s"
-        unit = self.raw["formats"][format_name].get("unit")
-        unit = None if keeps else unit
+        unit = None if keeps else self.raw["formats"][format_name].get("unit")
         return words[:1].upper() + words[1:] + (f" ({unit})" if unit else "")
 
     def color_names(self, series: tuple[str, ...], chosen: dict[str, str]) -> dict[str, str]:
