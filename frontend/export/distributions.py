@@ -9,7 +9,7 @@ import numpy as np
 import psycopg
 from psycopg import sql
 
-from generator.distributions import COLUMN_DISTRIBUTIONS, description
+from generator.distributions import COLUMN_DISTRIBUTIONS, WEEKEND_FACTOR, description
 
 Json = dict[str, Any]
 
@@ -32,6 +32,15 @@ inner join public_star.dim_users as u on u.user_key = f.user_key
 where f.source = %(source)s and (%(status)s::int is null or f.status_code = %(status)s)
 group by 1
 """)
+_WEEKEND: LiteralString = """
+select avg(requests) filter (where day_of_week >= 6) / avg(requests) filter (where day_of_week < 6)
+from (
+    select extract(isodow from requested_at at time zone 'UTC') as day_of_week, count(*) as requests
+    from public_star.fct_api_requests
+    where source = %(source)s
+    group by (requested_at at time zone 'UTC')::date, 1
+) as days
+"""
 
 
 def distributions(connection: psycopg.Connection, source: str) -> Json:
@@ -61,9 +70,7 @@ def _column(connection: psycopg.Connection, source: str, item: Any) -> Json:
         bins = [
             _bin(low, high, values.get(low * 2, 0), total * _mass(item.distribution, low, high)) for low, high in halves
         ]
-        peak = max(bins, key=lambda b: int(b["count"]))
-        expected_peak = max(bins, key=lambda b: float(b["expected"]))
-        checks = [_check("busiest half hour begins at", expected_peak["low"], peak["low"], "hour")]
+        checks = [_between(bins, total, 12, 13), _between(bins, total, 2, 5), _weekend(connection, source)]
     return {
         "column": item.column,
         "unit": item.unit,
@@ -128,12 +135,19 @@ def _log_checks(values: dict[float, int], shape: Any, total: int) -> list[Json]:
     def found(share: float) -> float:
         return ordered[int(np.searchsorted(steps, share * total))]
 
-    return [
-        _check("median", math.floor(float(shape.quantile(0.5))), found(0.5), "value"),
-        _check("99th percentile", math.floor(float(shape.quantile(0.99))), found(0.99), "value"),
-        _check("smallest", math.floor(float(shape.quantile(1 / (2 * total)))), ordered[0], "value"),
-        _check("largest", math.floor(float(shape.quantile(1 - 1 / (2 * total)))), ordered[-1], "value"),
-    ]
+    shares = {"median": 0.5, "90th percentile": 0.9, "99th percentile": 0.99}
+    return [_check(what, math.floor(float(shape.quantile(p))), found(p), "value") for what, p in shares.items()]
+
+
+def _between(bins: list[Json], total: int, first: int, last: int) -> Json:
+    inside = [item for item in bins if first <= item["low"] < last]
+    expected, found = (sum(item[key] for item in inside) / total for key in ("expected", "count"))
+    return _check(f"between {first:02}:00 and {last:02}:00", expected, found, "ratio")
+
+
+def _weekend(connection: psycopg.Connection, source: str) -> Json:
+    row = connection.execute(_WEEKEND, {"source": source}).fetchone()
+    return _check("a weekend day over a weekday", WEEKEND_FACTOR, float(row[0] or 0) if row else 0.0, "ratio")
 
 
 def _check(what: str, expected: float, found: float, kind: str) -> Json:

@@ -60,12 +60,12 @@ def components(postgresql_version: str) -> list[Json]:
 
 
 def compose_excerpt(path: Path = REPOSITORY / "docker-compose.yml") -> Json | None:
-    """Return {file, lines, text} with the blocks of two services as they stand in the file; None where it is absent."""
+    """Return {file, lines, services: [{name, text}]} of two services as they stand in the file; None without one."""
     if not path.is_file():
         return None
     lines = path.read_text(encoding="utf-8").splitlines()
-    blocks = [block for name in _EXCERPT_SERVICES if (block := _service_block(lines, name))]
-    return {"file": path.name, "lines": len(lines), "text": "\n\n".join(blocks)} if blocks else None
+    services = [{"name": name, "text": text} for name in _EXCERPT_SERVICES if (text := _service_block(lines, name))]
+    return {"file": path.name, "lines": len(lines), "services": services} if services else None
 
 
 def dashboards_defined() -> Json:
@@ -86,9 +86,9 @@ def _licence(about: metadata.PackageMetadata) -> str:
 
 
 def _service_block(lines: list[str], name: str) -> str:
-    """Return the lines of one service: from its key, two spaces deep, to the next line as deep or less."""
+    """Return the lines of one service, moved to the margin: from its key to the next line as deep or less."""
     start = next((at for at, line in enumerate(lines) if re.fullmatch(rf"  {name}:.*", line)), None)
     if start is None:
         return ""
     end = next((at for at in range(start + 1, len(lines)) if re.match(r" {0,2}\S", lines[at])), len(lines))
-    return "\n".join(lines[start:end]).rstrip()
+    return "\n".join(line[2:] for line in lines[start:end]).rstrip()
