@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 
 from loader.arguments import parse_arguments
 from loader.commands import import_log, initialise_database, load_data_set, load_status
 from loader.errors import LoadError
+from loader.load import Policy
 from warehouse.connection import WarehouseUnavailable
 
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; return the exit status (0 done, 1 failed, 2 misuse, 130 interrupted)."""
     options = parse_arguments(words)
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # its warnings repeat errors that are reported here
     try:
         if options.command == "status":
             print(load_status())
@@ -32,11 +35,10 @@ def _run(options: argparse.Namespace) -> str:
     """Run a command that changes the warehouse; return its summary."""
     if options.command == "init":
         return initialise_database()
+    policy = Policy(options.max_reject_ratio, options.swap_wait_s, options.force)
     if options.command == "load":
-        return load_data_set(options.directory, options.force, options.max_reject_ratio)
-    return import_log(
-        options.file, options.format, options.source, options.epoch, options.force, options.max_reject_ratio
-    )
+        return load_data_set(options.directory, policy)
+    return import_log(options.file, options.format, options.source, options.epoch, policy)
 
 
 if __name__ == "__main__":

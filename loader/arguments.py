@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+from loader.load import Policy
 from loader.manifest import SOURCE
 from loader.sources import FORMATS, FORMATS_WITHOUT_CALENDAR
 
@@ -48,7 +49,11 @@ def parse_arguments(words: list[str] | None) -> argparse.Namespace:
     for command in (load, log):
         command.add_argument("--force", action="store_true", help="load even what is up to date")
         ratio = "fail beyond this share of rejected rows (default: 0.01)"
-        command.add_argument("--max-reject-ratio", type=_ratio, default=0.01, metavar="SHARE", help=ratio)
+        command.add_argument(
+            "--max-reject-ratio", type=_ratio, default=Policy.max_reject_ratio, metavar="SHARE", help=ratio
+        )
+        wait = "fail when readers hold the swap back for longer (default: 300)"
+        command.add_argument("--swap-wait-s", type=_seconds, default=Policy.swap_wait_s, metavar="SECONDS", help=wait)
     commands.add_parser("init", help="create or update roles, schemas and raw tables; set the roles' passwords")
     commands.add_parser("status", help="print the latest loads")
     options = parser.parse_args(words)
@@ -68,13 +73,21 @@ def _source(text: str) -> str:
 
 
 def _ratio(text: str) -> float:
+    return _number(text, 1)
+
+
+def _seconds(text: str) -> float:
+    return _number(text, 86_400)
+
+
+def _number(text: str, high: int) -> float:
     try:
-        ratio = float(text)
+        number = float(text)
     except ValueError:
-        ratio = -1.0
-    if not 0 <= ratio <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, found {text!r}")
-    return ratio
+        number = -1.0
+    if not 0 <= number <= high:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to {high}, found {text!r}")
+    return number
 
 
 def _instant(text: str) -> datetime:

@@ -13,7 +13,7 @@ from loader.errors import LoadError, database_error_text
 from loader.files import check_is_text, sha256_of
 from loader.fill import TableInput
 from loader.ledger import status_lines
-from loader.load import Load, prepare_session, run_load
+from loader.load import Load, Policy, prepare_session, run_load
 from loader.manifest import FILE_NAME, SOURCE, TableFile, read_manifest, verify_files
 from loader.schema import initialise
 from warehouse.connection import connect
@@ -28,7 +28,7 @@ SMALL_TABLES = {"users": "user_id", "models": "model_id", "endpoints": "endpoint
 REQUESTS, REQUEST_KEY = "api_requests", "request_id"
 
 
-def load_data_set(directory: Path, force: bool, max_reject_ratio: float) -> str:
+def load_data_set(directory: Path, policy: Policy) -> str:
     """Load a generated data set; return the summary. Raises LoadError, the tables then being as they were."""
     manifest = read_manifest(directory)
     verify_files(manifest)
@@ -39,15 +39,12 @@ def load_data_set(directory: Path, force: bool, max_reject_ratio: float) -> str:
         arguments={"format": "generated", **manifest.arguments},
         requests=_generated(REQUESTS, REQUEST_KEY, manifest.tables[REQUESTS]),
         small_tables=tuple(_generated(table, key, manifest.tables[table]) for table, key in SMALL_TABLES.items()),
-        max_reject_ratio=max_reject_ratio,
     )
     with connect(autocommit=True) as connection:
-        return run_load(connection, load, force)
+        return run_load(connection, load, policy)
 
 
-def import_log(
-    path: Path, log_format: str, source: str, epoch: datetime | None, force: bool, max_reject_ratio: float
-) -> str:
+def import_log(path: Path, log_format: str, source: str, epoch: datetime | None, policy: Policy) -> str:
     """Load a real log as `source`; return the summary. Raises LoadError, the tables then being as they were."""
     from loader.sources.adapter import Context
 
@@ -62,10 +59,9 @@ def import_log(
         sha256=sha256,
         arguments=arguments | ({"epoch": epoch.isoformat()} if epoch else {}),
         requests=TableInput(REQUESTS, REQUEST_KEY, path, lambda stream: adapter.read(stream, context)),
-        max_reject_ratio=max_reject_ratio,
     )
     with connect(autocommit=True) as connection:
-        return run_load(connection, load, force)
+        return run_load(connection, load, policy)
 
 
 def initialise_database() -> str:

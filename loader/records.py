@@ -11,7 +11,7 @@ import io
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from loader.errors import LoadError
 from loader.rows import Reject
@@ -37,9 +37,8 @@ class Chunk:
 class _Lines:
     """Lines for csv.reader; remembers those of the record being read, so that they can be read again."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        # Undecodable bytes come through as lone surrogates: they spoil their own row, not the file.
-        self._stream = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="\n")
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
         self._again: deque[str] = deque()
         self._next_number = 1
         self.taken: list[str] = []
@@ -70,24 +69,29 @@ class _Lines:
 def read_chunks(stream: BinaryIO, *headers: Sequence[str]) -> Iterator[Chunk]:
     """Yield the records behind the header, which must be one of `headers`, as chunks in file order.
 
-    Closes `stream` at the end. A record over several lines that does not fit is taken for a quote left open: its first
-    line alone is rejected and reading resumes on the second. Raises LoadError when the file as a whole is no such CSV.
+    A record over several lines that does not fit is taken for a quote left open: its first line alone is rejected and
+    reading resumes on the second. Raises LoadError when the file as a whole is no such CSV.
     """
-    lines = _Lines(stream)
-    reader = csv.reader(lines, strict=True)
+    # Undecodable bytes come through as lone surrogates: they spoil their own row, not the file.
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="\n")
     try:
-        header = next(reader, [])
-    except csv.Error as error:
-        raise LoadError(f"expected the header line {','.join(headers[0])}, found {error} in line 1") from None
-    check_header(header, headers, "".join(lines.taken))
-    lines.finish_record()
-    more = True
-    while more:
-        chunk = Chunk(header)
-        more = _fill(chunk, reader, lines)
-        _reject_bad_text(chunk)
-        if chunk.rows or chunk.rejects:
-            yield chunk
+        lines = _Lines(text)
+        reader = csv.reader(lines, strict=True)
+        try:
+            header = next(reader, [])
+        except csv.Error as error:
+            raise LoadError(f"expected the header line {','.join(headers[0])}, found {error} in line 1") from None
+        check_header(header, headers, "".join(lines.taken))
+        lines.finish_record()
+        is_last = False
+        while not is_last:
+            chunk = Chunk(header)
+            is_last = _fill(chunk, reader, lines)
+            _reject_bad_text(chunk)
+            if chunk.rows or chunk.rejects:
+                yield chunk
+    finally:
+        text.detach()  # the stream is the caller's to close
 
 
 def check_header(found: Sequence[str], headers: Sequence[Sequence[str]], text: str) -> None:
@@ -105,13 +109,13 @@ def check_header(found: Sequence[str], headers: Sequence[Sequence[str]], text: s
 
 
 def _fill(chunk: Chunk, reader: Iterator[list[str]], lines: _Lines) -> bool:
-    """Add records to `chunk` until it is full; return whether the file may have more."""
+    """Add records to `chunk` until it is full; return whether the file has no more."""
     characters, width = 0, len(chunk.header)
     while len(chunk.rows) + len(chunk.rejects) < CHUNK_ROWS and characters < CHUNK_CHARACTERS:
         try:
             row = next(reader)
         except StopIteration:
-            return False
+            return True
         except csv.Error as error:
             number, text = lines.finish_record(lines=1)
             chunk.rejects.append(Reject(number, text, _csv_reason(str(error))))
@@ -129,14 +133,14 @@ def _fill(chunk: Chunk, reader: Iterator[list[str]], lines: _Lines) -> bool:
             hint = "" if ends else "; the file may be cut off here"
             chunk.rejects.append(Reject(number, text, f"expected {width} fields, found {len(row)}{hint}"))
         characters += len(text)
-    return True
+    return False
 
 
 def _csv_reason(error: str) -> str:
     if "new-line character" in error:
         return "expected a line end of LF or CRLF, found a lone CR"
     if "expected after" in error or "unexpected end of data" in error or "field larger" in error:
-        return "expected a quote to close before the next comma or line end, found one left open or text behind it"
+        return "expected a quote to close before a comma or line end, found one left open or text behind it"
     return f"expected a CSV record, found: {error}"
 
 

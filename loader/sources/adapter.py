@@ -26,7 +26,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Adapter:
-    """A format of real logs. `read` takes over an open file and yields its rows as batches.
+    """A format of real logs. `read` yields the rows of an open file as batches.
 
     Their columns are named as in raw_staging.api_requests; absent ones stay NULL. `assumptions` are recorded with
     every load.

@@ -100,7 +100,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
 
 
 def read_csv(stream: BinaryIO, table: str) -> Iterator[Batch]:
-    """Yield the rows of a generated CSV file of `table`, columns in the order of TABLES; takes over `stream`.
+    """Yield the rows of a generated CSV file of `table`, columns in the order of TABLES.
 
     Raises LoadError when the header is another.
     """
