@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -140,6 +141,25 @@ def loader(
 ) -> Iterator[Loader]:
     """Return the loader bound to a fresh database with empty raw tables."""
     for name, value in database.items():
+        monkeypatch.setenv(name, value)
+    with psycopg.connect("", autocommit=True) as connection:
+        yield Loader(connection, capsys)
+
+
+@pytest.fixture(scope="module")
+def steady_database(databases: Any, raw_template: dict[str, str]) -> Iterator[dict[str, str]]:
+    """Return a database for the tests of a module that need no fresh one each."""
+    clone = databases.create(raw_template["PGDATABASE"])
+    yield clone
+    databases.drop(clone)
+
+
+@pytest.fixture
+def steady_loader(
+    steady_database: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Loader]:
+    """Return the loader bound to the module's database."""
+    for name, value in steady_database.items():
         monkeypatch.setenv(name, value)
     with psycopg.connect("", autocommit=True) as connection:
         yield Loader(connection, capsys)

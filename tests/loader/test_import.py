@@ -67,19 +67,19 @@ def test_import_loads_again_when_the_epoch_changes(loader: Any, tmp_path: Path) 
     ],
 )
 def test_import_refuses_a_bad_file_and_keeps_the_old_rows(
-    loader: Any, azure_file: Path, content: bytes, reason: str
+    steady_loader: Any, azure_file: Path, content: bytes, reason: str
 ) -> None:
-    loader.succeeds("import", "--from", "azure-llm", azure_file)
+    steady_loader.succeeds("import", "--from", "azure-llm", azure_file)
     azure_file.write_bytes(content)
-    said = loader.fails("import", "--from", "azure-llm", azure_file)
+    said = steady_loader.fails("import", "--from", "azure-llm", azure_file)
     assert reason in said
     assert "azure.csv" in said
-    assert loader.request_count("azure-llm") == 3
+    assert steady_loader.request_count("azure-llm") == 3
 
 
-def test_import_refuses_missing_files_and_folders(loader: Any, tmp_path: Path) -> None:
-    assert "found none" in loader.fails("import", "--from", "azure-llm", tmp_path / "absent.csv")
-    assert "found the folder" in loader.fails("import", "--from", "azure-llm", tmp_path)
+def test_import_refuses_missing_files_and_folders(steady_loader: Any, tmp_path: Path) -> None:
+    assert "found none" in steady_loader.fails("import", "--from", "azure-llm", tmp_path / "absent.csv")
+    assert "found the folder" in steady_loader.fails("import", "--from", "azure-llm", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,34 @@ def reader(database: Environment) -> psycopg.Connection:
     )
 
 
-def test_init_is_safe_to_run_again(loader: Any) -> None:
-    before = loader.rows("select relname, relacl::text, relowner::regrole::text from pg_class order by oid")
-    assert "in place" in loader.succeeds("init")
-    assert loader.rows("select relname, relacl::text, relowner::regrole::text from pg_class order by oid") == before
+@pytest.fixture(scope="module")
+def sample_database(databases: Any, loaded_template: Environment) -> Iterator[Environment]:
+    """Return a loaded database in which the owner has created a table since."""
+    database = databases.create(loaded_template["PGDATABASE"])
+    with psycopg.connect(
+        host=database["PGHOST"], port=database["PGPORT"], user=database["PGUSER"], dbname=database["PGDATABASE"]
+    ) as owner:
+        owner.execute("set role portfolio_owner")
+        owner.execute("create table public_star.sample as select 1 as id")
+    yield database
+    databases.drop(database)
 
 
-def test_init_gives_every_schema_and_raw_table_to_the_owner(loader: Any) -> None:
+def test_init_is_safe_to_run_again(steady_loader: Any) -> None:
+    before = steady_loader.rows("select relname, relacl::text, relowner::regrole::text from pg_class order by oid")
+    assert "in place" in steady_loader.succeeds("init")
+    assert (
+        steady_loader.rows("select relname, relacl::text, relowner::regrole::text from pg_class order by oid") == before
+    )
+
+
+def test_init_gives_every_schema_and_raw_table_to_the_owner(steady_loader: Any) -> None:
     schemas = ["raw_staging", "public_staging", "public_star", "public_snowflake", "public_marts", "ops", "forecast"]
-    owners = loader.rows("select nspname, nspowner::regrole::text from pg_namespace where nspname = any(%s)", schemas)
+    owners = steady_loader.rows(
+        "select nspname, nspowner::regrole::text from pg_namespace where nspname = any(%s)", schemas
+    )
     assert dict(owners) == dict.fromkeys(schemas, "portfolio_owner")
-    assert loader.rows(
+    assert steady_loader.rows(
         "select distinct relowner::regrole::text from pg_class where relnamespace = 'raw_staging'::regnamespace"
     ) == [("portfolio_owner",)]
 
@@ -61,10 +79,9 @@ def test_init_gives_every_schema_and_raw_table_to_the_owner(loader: Any) -> None
 )
 @pytest.mark.parametrize("is_read_only", [True, False])
 def test_reader_can_neither_write_nor_read_raw_data(
-    loaded_database: Environment, statement: str, is_read_only: bool
+    sample_database: Environment, statement: str, is_read_only: bool
 ) -> None:
-    _create_sample(loaded_database)
-    with reader(loaded_database) as connection:
+    with reader(sample_database) as connection:
         assert connection.execute("show default_transaction_read_only").fetchone() == ("on",)
         if not is_read_only:  # a setting is no protection: the privileges must hold without it
             connection.execute("set default_transaction_read_only = off")
@@ -73,33 +90,24 @@ def test_reader_can_neither_write_nor_read_raw_data(
         assert isinstance(refused.value, psycopg.errors.InsufficientPrivilege | psycopg.errors.ReadOnlySqlTransaction)
 
 
-def test_reader_sees_what_the_owner_creates_later(loaded_database: Environment) -> None:
-    _create_sample(loaded_database)
-    with reader(loaded_database) as connection:
+def test_reader_sees_what_the_owner_creates_later(sample_database: Environment) -> None:
+    with reader(sample_database) as connection:
         assert connection.execute("select * from public_star.sample").fetchall() == [(1,)]
         assert connection.execute("show statement_timeout").fetchone() == ("30s",)
         assert connection.execute("select rolconnlimit from pg_roles where rolname = current_user").fetchone() == (40,)
 
 
-def _create_sample(database: Environment) -> None:
-    with psycopg.connect(
-        host=database["PGHOST"], port=database["PGPORT"], user=database["PGUSER"], dbname=database["PGDATABASE"]
-    ) as owner:
-        owner.execute("set role portfolio_owner")
-        owner.execute("create table public_star.sample as select 1 as id")
-
-
-def test_init_sets_passwords_as_scram_verifiers_only(loader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_init_sets_passwords_as_scram_verifiers_only(steady_loader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORTFOLIO_READER_PASSWORD", "tr0ub4dor")
     try:
-        assert "passwords set for portfolio_reader" in loader.succeeds("init")
-        stored = loader.value("select rolpassword from pg_authid where rolname = 'portfolio_reader'")
+        assert "passwords set for portfolio_reader" in steady_loader.succeeds("init")
+        stored = steady_loader.value("select rolpassword from pg_authid where rolname = 'portfolio_reader'")
         assert stored.startswith("SCRAM-SHA-256$")
         monkeypatch.delenv("PORTFOLIO_READER_PASSWORD")
-        loader.succeeds("init")
-        assert loader.value("select rolpassword from pg_authid where rolname = 'portfolio_reader'") == stored
+        steady_loader.succeeds("init")
+        assert steady_loader.value("select rolpassword from pg_authid where rolname = 'portfolio_reader'") == stored
     finally:
-        loader.connection.execute("alter role portfolio_reader password null")
+        steady_loader.connection.execute("alter role portfolio_reader password null")
 
 
 def test_password_comes_from_file_or_variable(tmp_path: Path) -> None:
@@ -112,19 +120,19 @@ def test_password_comes_from_file_or_variable(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff\xfe"])
 def test_init_refuses_a_password_file_without_a_password(
-    loader: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+    steady_loader: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
 ) -> None:
     path = tmp_path / "secret"
     if content is not None:
         path.write_bytes(content)
     monkeypatch.setenv("PORTFOLIO_OWNER_PASSWORD_FILE", str(path))
-    assert "PORTFOLIO_OWNER_PASSWORD_FILE" in loader.fails("init")
+    assert "PORTFOLIO_OWNER_PASSWORD_FILE" in steady_loader.fails("init")
 
 
-def test_init_refuses_two_passwords(loader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_init_refuses_two_passwords(steady_loader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORTFOLIO_OWNER_PASSWORD_FILE", "/nowhere")
     monkeypatch.setenv("PORTFOLIO_OWNER_PASSWORD", "s3cret")
-    said = loader.fails("init")
+    said = steady_loader.fails("init")
     assert "found both" in said
     assert "s3cret" not in said
 
