@@ -1,0 +1,1 @@
+"""Token forecaster: hourly LLM traffic forecast with measured error, budgets and scenarios."""
