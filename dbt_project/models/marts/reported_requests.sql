@@ -1,0 +1,59 @@
+{{ config(materialized='view') }}
+
+with requests as (
+
+    select * from {{ ref('fct_api_requests') }}
+
+),
+
+users as (
+
+    select * from {{ ref('dim_users') }}
+
+),
+
+models as (
+
+    select * from {{ ref('dim_models') }}
+
+),
+
+endpoints as (
+
+    select * from {{ ref('dim_endpoints') }}
+
+),
+
+final as (
+
+    select
+        users.user_id,
+        users.company_name,
+        users.billing_tier,
+        models.model_name,
+        models.provider,
+        endpoints.path,
+        requests.source,
+        {{ report_hour('requests.requested_at') }} as hour_at,
+        {{ report_day('requests.requested_at') }} as day_on,
+        requests.status_code,
+        requests.prompt_tokens as input_uncached_tokens,
+        cast(null as bigint) as cache_read_tokens,
+        cast(null as bigint) as cache_write_tokens,
+        requests.completion_tokens as output_tokens,
+        cast(null as bigint) as reasoning_tokens,
+        requests.total_tokens,
+        requests.latency_ms,
+        requests.cost_usd,
+        requests.is_error,
+        requests.is_rate_limited,
+        requests.is_flagged,
+        requests.requested_at
+    from requests
+    inner join users on requests.user_key = users.user_key
+    inner join models on requests.model_key = models.model_key
+    inner join endpoints on requests.endpoint_key = endpoints.endpoint_key
+
+)
+
+select * from final

@@ -1,0 +1,54 @@
+with users as (
+
+    select * from {{ ref('dim_users') }}
+    where user_id <> 0
+
+),
+
+tiers as (
+
+    select * from {{ ref('dim_billing_tiers') }}
+
+),
+
+activity as (
+
+    select * from {{ ref('user_activity_daily') }}
+    where user_id <> 0
+
+),
+
+span as (
+
+    select
+        min(day_on) as first_day_on,
+        max(day_on) as last_day_on
+    from activity
+
+),
+
+months as (
+
+    select cast(months.month_at as date) as month_on
+    from span
+    cross join lateral generate_series(
+        date_trunc('month', cast(span.first_day_on as timestamp)), span.last_day_on, interval '1 month'
+    ) as months (month_at)
+
+),
+
+final as (
+
+    select
+        months.month_on,
+        users.user_id,
+        users.company_name,
+        users.billing_tier,
+        tiers.monthly_price_usd as revenue_usd
+    from months
+    inner join users on months.month_on + interval '1 month' > users.signed_up_on
+    inner join tiers on users.billing_tier = tiers.billing_tier
+
+)
+
+select * from final
