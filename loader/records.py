@@ -16,7 +16,7 @@ from typing import BinaryIO, TextIO
 from loader.errors import LoadError
 from loader.rows import Reject
 
-CHUNK_ROWS = 50_000
+CHUNK_ROWS = 10_000
 CHUNK_CHARACTERS = 16 * 2**20
 RECORD_LIMIT_CHARACTERS = 8 * 2**20
 """A longer record means a quote that never closes, or no CSV at all; it also bounds the memory."""
@@ -58,10 +58,13 @@ class _Lines:
 
     def finish_record(self, lines: int | None = None) -> tuple[int, str]:
         """Return first line number and text of what was taken, or of its first `lines`; the rest is read again."""
+        number = self._next_number
+        if len(self.taken) == 1:  # nearly always, and worth a path of its own
+            self._next_number += 1
+            return number, self.taken.pop().rstrip("\r\n")
         used, rest = self.taken[:lines], self.taken[lines:] if lines is not None else []
         self._again.extendleft(reversed(rest))
         self.taken.clear()
-        number = self._next_number
         self._next_number += len(used)
         return number, "".join(used).rstrip("\r\n")
 
