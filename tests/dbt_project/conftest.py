@@ -33,12 +33,10 @@ class Project:
         return self._invoke(dbtRunner(manifest=self.manifest), *words).result
 
     def problems(self, *words: str) -> dict[str, str]:
-        """Run one dbt command; return name and status of everything that did not succeed."""
-        return {
-            run.node.name: str(run.status)
-            for run in self.invoke(*words).results
-            if run.status not in ("pass", "success", "no-op")
-        }
+        """Run one dbt command; return name and status of everything that did not succeed. Something must have run."""
+        runs = self.invoke(*words).results
+        assert runs, f"dbt {' '.join(words)} selected nothing"
+        return {run.node.name: str(run.status) for run in runs if run.status not in ("pass", "success", "no-op")}
 
     def core_tests(self, model: str | None = None) -> list[Any]:
         """Return the core's data tests, those that read `model` where given."""

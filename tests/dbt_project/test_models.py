@@ -100,6 +100,19 @@ def test_reader_reads_what_was_built_and_changes_nothing(built: psycopg.Connecti
             reader.execute("select from raw_staging.users")
 
 
+def test_days_do_not_follow_the_time_zone_of_the_session(
+    built: psycopg.Connection, project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGTZ", "Pacific/Auckland")
+
+    unit_tests = [
+        "stg_api_requests_counts_days_in_utc",
+        "dim_date_reaches_from_first_to_last_day_seen",
+        "dim_date_covers_requests_without_a_generated_calendar",
+    ]
+    assert project.problems("test", "--select", *unit_tests) == {}
+
+
 def test_build_of_real_log_alone_keeps_unknowns_unknown(
     clone: Callable[[dict[str, str]], psycopg.Connection],
     raw_template: dict[str, str],
