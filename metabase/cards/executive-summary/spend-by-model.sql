@@ -1,0 +1,7 @@
+select
+    model_name,
+    sum(cost_usd) as cost_usd
+from public_marts.usage_daily
+where day_on > (select max(day_on) from public_marts.usage_daily) - {{days}}
+group by model_name
+order by cost_usd desc nulls last

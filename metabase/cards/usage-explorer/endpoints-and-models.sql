@@ -1,0 +1,8 @@
+select
+    model_name,
+    path,
+    sum(requests) as requests
+from public_marts.usage_daily
+where day_on > (select max(day_on) from public_marts.usage_daily) - {{days}} [[and billing_tier in ({{tier}})]]
+group by model_name, path
+order by model_name, path
