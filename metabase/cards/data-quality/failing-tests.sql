@@ -1,0 +1,10 @@
+select
+    name,
+    model,
+    status,
+    failures as failing_rows
+from ops.dbt_results
+where invocation_id = (select invocation_id from ops.dbt_runs order by started_at desc limit 1)
+    and resource_type = 'test' and status in ('fail', 'error')
+order by failing_rows desc nulls last, name
+limit 50
