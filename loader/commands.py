@@ -12,8 +12,8 @@ import psycopg
 from loader.errors import LoadError, database_error_text
 from loader.files import check_is_text, sha256_of
 from loader.fill import TableInput
-from loader.ledger import status_lines
-from loader.load import Load, Policy, prepare_session, run_load
+from loader.ledger import Origin, status_lines
+from loader.load import Load, Policy, loading, prepare_session, replace_source, up_to_date
 from loader.manifest import FILE_NAME, SOURCE, TableFile, read_manifest, verify_files
 from loader.schema import initialise
 from warehouse.connection import connect
@@ -33,15 +33,18 @@ def load_data_set(directory: Path, policy: Policy) -> str:
     manifest = read_manifest(directory)
     verify_files(manifest)
     load = Load(
-        source=SOURCE,
-        file_name=f"{directory.resolve().name}/{FILE_NAME}",
-        sha256=manifest.sha256,
-        arguments={"format": "generated", **manifest.arguments},
+        origin=Origin(
+            source=SOURCE,
+            file_name=f"{directory.resolve().name}/{FILE_NAME}",
+            sha256=manifest.sha256,
+            data_sha256=manifest.data_sha256,
+            arguments={"format": "generated", **manifest.arguments},
+        ),
         requests=_generated(REQUESTS, REQUEST_KEY, manifest.tables[REQUESTS]),
         small_tables=tuple(_generated(table, key, manifest.tables[table]) for table, key in SMALL_TABLES.items()),
     )
     with connect(autocommit=True) as connection:
-        return run_load(connection, load, policy)
+        return _load(connection, load, policy)
 
 
 def import_log(path: Path, log_format: str, source: str, epoch: datetime | None, policy: Policy) -> str:
@@ -54,14 +57,24 @@ def import_log(path: Path, log_format: str, source: str, epoch: datetime | None,
     context = Context(source, sha256, epoch)
     arguments = {"format": log_format, "assumptions": list(adapter.assumptions)}
     load = Load(
-        source=source,
-        file_name=path.name,
-        sha256=sha256,
-        arguments=arguments | ({"epoch": epoch.isoformat()} if epoch else {}),
+        origin=Origin(
+            source=source,
+            file_name=path.name,
+            sha256=sha256,
+            data_sha256=sha256,
+            arguments=arguments | ({"epoch": epoch.isoformat()} if epoch else {}),
+        ),
         requests=TableInput(REQUESTS, REQUEST_KEY, path, lambda stream: adapter.read(stream, context)),
     )
     with connect(autocommit=True) as connection:
-        return run_load(connection, load, policy)
+        return _load(connection, load, policy)
+
+
+def _load(connection: psycopg.Connection, load: Load, policy: Policy) -> str:
+    with loading(connection, load.origin.source):
+        if not policy.force and (message := up_to_date(connection, load, policy)):
+            return message
+        return replace_source(connection, load, policy)
 
 
 def initialise_database() -> str:

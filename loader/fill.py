@@ -61,6 +61,26 @@ def fill_table(connection: psycopg.Connection, source: TableInput, target: Targe
     return counts
 
 
+def fill_whole(connection: psycopg.Connection, source: TableInput, target: Target, rejects: RejectLog) -> int:
+    """Create and fill `target`; return the rows. Raises LoadError for a single reject: requests refer to its rows."""
+    counts = fill_table(connection, source, target, rejects)
+    if counts.rejected:
+        raise LoadError(
+            f"{source.path}: expected all {counts.read:,} rows to fit, found {counts.rejected:,} that do not, "
+            f"{rejects.example}; correct them and run again"
+        )
+    return counts.loaded
+
+
+def check_reject_ratio(source: TableInput, counts: Counts, limit: float, rejects: RejectLog) -> None:
+    """Raise LoadError where more than the share `limit` of the rows was rejected."""
+    if counts.rejected > limit * counts.read:
+        raise LoadError(
+            f"{source.path}: expected at most {limit:.2%} of the rows to be rejected, found "
+            f"{counts.rejected:,} of {counts.read:,}, {rejects.example}; correct them or raise --max-reject-ratio"
+        )
+
+
 def _fill_as_is(connection: psycopg.Connection, source: TableInput, target: Target) -> Counts | None:
     """Fill by copying bytes; return None, with nothing done, where the server refuses a row."""
     try:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import psycopg
@@ -20,6 +21,17 @@ _LOCK_SPACE = 7_460_002  # first half of the advisory lock's key; the second is 
 _LOCK_WAIT_S = 3.0  # a killed load's server process may need a moment to notice
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where the rows of one load are from: the file read, and what makes its data the same data."""
+
+    source: str
+    file_name: str
+    sha256: str
+    data_sha256: str
+    arguments: dict[str, Any]
+
+
 @dataclass
 class Counts:
     """Rows of api_requests so far."""
@@ -29,11 +41,23 @@ class Counts:
     rejected: int = 0
 
 
+class Span(NamedTuple):
+    """The time that the rows loaded cover, and the day that a generated set reaches."""
+
+    first_requested_at: datetime | None = None
+    last_requested_at: datetime | None = None
+    last_day: date | None = None
+
+
+NO_SPAN = Span()
+
+
 class DoneBatch(NamedTuple):
-    """A finished load."""
+    """A finished load whose rows readers see."""
 
     batch_id: int
-    sha256: str
+    data_sha256: str | None
+    last_day: date | None
     arguments: dict[str, Any]
     rows_read: int
     rows_rejected: int
@@ -66,42 +90,53 @@ def source_lock(connection: psycopg.Connection, source: str) -> Iterator[None]:
             connection.execute("select pg_advisory_unlock(%s, hashtext(%s))", key)
 
 
-def last_done_batch(connection: psycopg.Connection, source: str) -> DoneBatch | None:
-    """Return the latest load of `source` that succeeded."""
-    row = connection.execute(
-        "select batch_id, sha256, arguments, rows_read, rows_rejected,"
+def live_batches(connection: psycopg.Connection, source: str) -> list[DoneBatch]:
+    """Return the loads that make up what readers see of `source`: a replace, then its appends in order."""
+    rows = connection.execute(
+        "select batch_id, data_sha256, last_day, arguments, rows_read, rows_rejected,"
         " to_char(finished_at, 'YYYY-MM-DD HH24:MI') || ' UTC'"
-        " from raw_staging.load_batches where source = %s and status = 'done' order by batch_id desc limit 1",
+        " from raw_staging.live_batches where source = %s order by batch_id",
         [source],
-    ).fetchone()
-    return DoneBatch(*row) if row else None
+    )
+    return [DoneBatch(*row) for row in rows]
 
 
-def start_batch(
-    connection: psycopg.Connection, source: str, file_name: str, sha256: str, arguments: dict[str, Any]
-) -> int:
+def start_batch(connection: psycopg.Connection, origin: Origin, mode: str) -> int:
     """Record that a load begins; return its batch_id."""
     return int(
         _scalar(
             connection,
-            "insert into raw_staging.load_batches (source, file_name, sha256, arguments)"
-            " values (%s, %s, %s, %s) returning batch_id",
-            [source, file_name, sha256, Jsonb(arguments)],
+            "insert into raw_staging.load_batches (source, file_name, sha256, data_sha256, arguments, mode)"
+            " values (%s, %s, %s, %s, %s, %s) returning batch_id",
+            [origin.source, origin.file_name, origin.sha256, origin.data_sha256, Jsonb(origin.arguments), mode],
         )
     )
 
 
 def finish_batch(
-    connection: psycopg.Connection, batch_id: int, status: str, counts: Counts, error: str | None = None
+    connection: psycopg.Connection,
+    batch_id: int,
+    status: str,
+    counts: Counts,
+    span: Span = NO_SPAN,
+    error: str | None = None,
 ) -> bool:
     """Record how a running load ended; return False where it had ended before. A failed one has loaded nothing."""
     loaded = counts.loaded if status == "done" else 0
     cursor = connection.execute(
         "update raw_staging.load_batches set status = %s, rows_read = %s, rows_loaded = %s, rows_rejected = %s,"
+        " first_requested_at = %s, last_requested_at = %s, last_day = %s,"
         " error = %s, finished_at = clock_timestamp() where batch_id = %s and status = 'running'",
-        [status, counts.read, loaded, counts.rejected, error, batch_id],
+        [status, counts.read, loaded, counts.rejected, *span, error, batch_id],
     )
     return cursor.rowcount == 1
+
+
+def reached_day(connection: psycopg.Connection, span: Span) -> date | None:
+    """Return the last day of the calendar just loaded, or of the requests where one is later."""
+    statement = "select greatest(max(full_date), (%s::timestamptz at time zone 'UTC')::date) from raw_staging.dates"
+    day: date | None = _scalar(connection, statement, [span.last_requested_at])
+    return day
 
 
 class RejectLog:

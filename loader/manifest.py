@@ -41,6 +41,12 @@ class Manifest:
     arguments: dict[str, Any]
     tables: dict[str, TableFile]
 
+    @property
+    def data_sha256(self) -> str:
+        """Return the identity of the data, whatever version of the generator wrote it."""
+        lines = [f"{name} {file.sha256}\n" for name, file in sorted(self.tables.items())]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
 
 def read_manifest(directory: Path) -> Manifest:
     """Return the manifest in `directory`; raises LoadError where it is missing, damaged or of another format."""

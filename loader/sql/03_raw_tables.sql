@@ -71,6 +71,28 @@ create table if not exists raw_staging.api_requests (
     is_flagged boolean,
     primary key (source, request_id)
 ) partition by list (source);
+-- Parts of the two totals above, for sources that report them; a part alone never exceeds its total, nor do two.
+alter table raw_staging.api_requests
+add column if not exists cache_read_tokens bigint,
+add column if not exists cache_write_tokens bigint,
+add column if not exists reasoning_tokens bigint;
+do $$
+begin
+    if not exists (
+        select from pg_constraint
+        where conrelid = 'raw_staging.api_requests'::regclass and conname = 'api_requests_cache_tokens_check'
+    ) then
+        alter table raw_staging.api_requests
+        add constraint api_requests_cache_tokens_check check (
+            cache_read_tokens >= 0 and cache_write_tokens >= 0
+            and coalesce(cache_read_tokens, 0) + coalesce(cache_write_tokens, 0) <= prompt_tokens
+        ),
+        add constraint api_requests_reasoning_tokens_check check (reasoning_tokens between 0 and completion_tokens);
+    end if;
+end
+$$;
+-- Rows arrive in order of time, so that a few bytes per megabyte tell where a day is.
+create index if not exists api_requests_requested_at on raw_staging.api_requests using brin (requested_at);
 comment on table raw_staging.api_requests is 'One row per API request of a source; NULL where the source is silent';
 
 create table if not exists raw_staging.load_batches (
@@ -88,9 +110,24 @@ create table if not exists raw_staging.load_batches (
     error text,
     check (status <> 'done' or rows_read = rows_loaded + rows_rejected)
 );
+-- One chain of batches makes a source: a 'replace', then each 'append' of one more day.
+alter table raw_staging.load_batches
+add column if not exists mode text not null default 'replace' check (mode in ('replace', 'append')),
+add column if not exists data_sha256 text,
+add column if not exists last_day date,
+add column if not exists first_requested_at timestamptz,
+add column if not exists last_requested_at timestamptz;
 create index if not exists load_batches_source on raw_staging.load_batches (source, batch_id);
 comment on table raw_staging.load_batches is
 'One row per load of a source. The row counts are those of api_requests; a failed load has loaded nothing';
+comment on column raw_staging.load_batches.mode is
+'replace: what the source held before is gone; append: one more day of a generated set';
+comment on column raw_staging.load_batches.data_sha256 is
+'Identity of the data, whatever wrote it: of the file, or of the tables of a generated set and of the sets before it';
+comment on column raw_staging.load_batches.last_day is
+'The day that a generated set reaches, and the only day of an append; NULL for other sources';
+comment on column raw_staging.load_batches.first_requested_at is 'Earliest requested_at of the rows loaded';
+comment on column raw_staging.load_batches.last_requested_at is 'Latest requested_at of the rows loaded';
 comment on column raw_staging.load_batches.sha256 is 'Of the file, or of the manifest of a generated set';
 comment on column raw_staging.load_batches.arguments is
 'How the file was read: its format, options and the assumptions made where the format is silent';
