@@ -18,6 +18,7 @@ from metabase.reader import QueryFailed, fetch, reading
 from metabase.spec import Dashboard, DefinitionError
 from tests.metabase.double.warehouse import PostgresWarehouse
 from tests.metabase.harness import THEME, Lab, board, card, define
+from tests.metabase.paths import compare_both_paths
 
 TABLES = """
 set role portfolio_owner;
@@ -209,29 +210,3 @@ def test_metabase_and_export_show_the_same_rows(
     details = {"host": marts["PGHOST"], "port": int(marts["PGPORT"]), "dbname": marts["PGDATABASE"]}
     lab = labs(profile, warehouse=PostgresWarehouse()).changed(warehouse={**details, "user": "portfolio_reader"})
     compare_both_paths(lab, good(), tmp_path / "dashboards")
-
-
-def compare_both_paths(lab: Lab, dashboards: tuple[Dashboard, ...], out: Path) -> None:
-    """Apply to a Metabase, export for the site, and compare every card's rows for every combination of filters."""
-    applied = lab.apply(dashboards).applied
-    assert applied is not None
-    export.write(dashboards, THEME, out)
-    admin = lab.admin()
-    for dashboard in dashboards:
-        public = f"/api/public/dashboard/{applied.uuids[dashboard.key]}"
-        places = {each["card"]["name"]: each for each in admin.get(public).json()["dashcards"] if each["card"]}
-        for each in dashboard.cards:
-            data = json.loads((out / f"{each.address}.json").read_text("utf-8"))
-            place = places[each.title]
-            for variant in data["variants"]:
-                parameters = [{"id": key, "value": _given(value)} for key, value in variant["values"].items()]
-                path = f"{public}/dashcard/{place['id']}/card/{place['card_id']}"
-                answer = admin.get(path, params={"parameters": json.dumps(parameters)}).json()
-                assert answer["status"] == "completed", (each.address, answer)
-                names = [column["name"] for column in answer["data"]["cols"]]
-                assert names == [column["name"] for column in data["columns"]]
-                assert answer["data"]["rows"] == variant["rows"], (each.address, variant["values"])
-
-
-def _given(value: Any) -> Any:
-    return value if value is None or (isinstance(value, str) and value[:4].isdigit()) else [str(value)]

@@ -2,8 +2,10 @@ with models as (
     select
         model_name,
         sum(latency_histogram) as latency_histogram
-    from public_marts.usage_daily
-    where day_on > (select max(day_on) from public_marts.usage_daily) - {{days}} [[and provider in ({{provider}})]]
+    from public_marts.model_performance_daily
+    where
+        day_on > (select max(day_on) from public_marts.model_performance_daily) - {{days}}
+        [[and provider in ({{provider}})]]
     group by model_name
 )
 

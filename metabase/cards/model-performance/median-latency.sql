@@ -1,3 +1,5 @@
 select public_marts.latency_quantile(sum(latency_histogram), 0.5) as p50_latency_ms
-from public_marts.usage_daily
-where day_on > (select max(day_on) from public_marts.usage_daily) - {{days}} [[and provider in ({{provider}})]]
+from public_marts.model_performance_daily
+where
+    day_on > (select max(day_on) from public_marts.model_performance_daily) - {{days}}
+    [[and provider in ({{provider}})]]

@@ -6,8 +6,10 @@ with models as (
         sum(latency_histogram) as latency_histogram,
         sum(errors) / nullif(sum(requests_with_status), 0) as error_ratio,
         1000 * sum(cost_usd) / nullif(sum(requests) - sum(unpriced_requests), 0) as cost_per_1000_requests_usd
-    from public_marts.usage_daily
-    where day_on > (select max(day_on) from public_marts.usage_daily) - {{days}} [[and provider in ({{provider}})]]
+    from public_marts.model_performance_daily
+    where
+        day_on > (select max(day_on) from public_marts.model_performance_daily) - {{days}}
+        [[and provider in ({{provider}})]]
     group by model_name, provider
 )
 

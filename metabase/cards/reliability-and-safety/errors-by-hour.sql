@@ -1,8 +1,15 @@
+with last_day as (
+    select max(day_on) as last_on from public_marts.usage_daily
+)
+
 select
-    cast(extract(hour from hour_at at time zone 'UTC') as integer) as hour_of_day,
-    sum(errors) / nullif(sum(requests_with_status), 0) as error_ratio
-from public_marts.model_performance_hourly
+    hours.hour_of_day,
+    sum(hours.errors) / nullif(sum(hours.requests_with_status), 0) as error_ratio
+from public_marts.model_performance_hourly as hours
+cross join last_day
 where
-    hour_at >= cast((select max(day_on) from public_marts.status_daily) - {{days}} + 1 as timestamp) at time zone 'UTC'
-group by hour_of_day
-order by hour_of_day
+    hours.day_on > last_day.last_on - {{days}}
+    -- The same in terms of the index, with two days of room for any time zone.
+    and hours.hour_at > cast(last_day.last_on - {{days}} - 2 as timestamp) at time zone 'UTC'
+group by hours.hour_of_day
+order by hours.hour_of_day

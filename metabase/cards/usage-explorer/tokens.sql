@@ -3,6 +3,8 @@ select
     sum(input_uncached_tokens) as input_tokens,
     sum(output_tokens) as output_tokens
 from public_marts.usage_daily
-where day_on > (select max(day_on) from public_marts.usage_daily) - {{days}} [[and billing_tier in ({{tier}})]]
+where
+    day_on > (select max(day_on) from public_marts.usage_daily) - {{days}}
+    [[and billing_tier in ({{tier}})]]
 group by day_on
 order by day_on
