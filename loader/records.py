@@ -69,11 +69,12 @@ class _Lines:
         return number, "".join(used).rstrip("\r\n")
 
 
-def read_chunks(stream: BinaryIO, *headers: Sequence[str]) -> Iterator[Chunk]:
+def read_chunks(stream: BinaryIO, *headers: Sequence[str], is_open: bool = False) -> Iterator[Chunk]:
     """Yield the records behind the header, which must be one of `headers`, as chunks in file order.
 
-    A record over several lines that does not fit is taken for a quote left open: its first line alone is rejected and
-    reading resumes on the second. Raises LoadError when the file as a whole is no such CSV.
+    `is_open`: the names may come in any order and among others. A record over several lines that does not fit is taken
+    for a quote left open: its first line alone is rejected and reading resumes on the second. Raises LoadError when the
+    file as a whole is no such CSV.
     """
     # Undecodable bytes come through as lone surrogates: they spoil their own row, not the file.
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="\n")
@@ -84,7 +85,7 @@ def read_chunks(stream: BinaryIO, *headers: Sequence[str]) -> Iterator[Chunk]:
             header = next(reader, [])
         except csv.Error as error:
             raise LoadError(f"expected the header line {','.join(headers[0])}, found {error} in line 1") from None
-        check_header(header, headers, "".join(lines.taken))
+        check_header(header, headers, "".join(lines.taken), is_open)
         lines.finish_record()
         is_last = False
         while not is_last:
@@ -97,11 +98,12 @@ def read_chunks(stream: BinaryIO, *headers: Sequence[str]) -> Iterator[Chunk]:
         text.detach()  # the stream is the caller's to close
 
 
-def check_header(found: Sequence[str], headers: Sequence[Sequence[str]], text: str) -> None:
-    """Raise LoadError unless `found`, read from the line `text`, is one of `headers`."""
-    if any(list(found) == list(header) for header in headers):
-        return
-    expected = " or ".join(",".join(header) for header in headers)
+def check_header(found: Sequence[str], headers: Sequence[Sequence[str]], text: str, is_open: bool = False) -> None:
+    """Raise LoadError unless `found`, read from the line `text`, is one of `headers`, or has its names if `is_open`."""
+    for header in headers:
+        if list(found) == list(header) or (is_open and set(header) <= set(found)):
+            return
+    expected = " or ".join(",".join(header) for header in headers) + " and any others" * is_open
     if not text:
         raise LoadError(f"expected the header line {expected}, found an empty file")
     if text.startswith("version https://git-lfs"):

@@ -16,7 +16,7 @@ import pytest
 from loader.errors import LoadError
 from loader.request_ids import NAMESPACE
 from loader.rows import Batch
-from loader.sources import FORMATS, azure_llm, burstgpt, synthetic
+from loader.sources import FORMATS, azure_llm, burstgpt, litellm, synthetic
 from loader.sources.adapter import Context
 
 CONTEXT = Context("azure-llm", "ab12")
@@ -110,7 +110,7 @@ def test_burstgpt_of_eight_columns_has_latency_in_milliseconds() -> None:
 
 
 def test_every_format_has_an_adapter() -> None:
-    adapters = {"azure-llm": azure_llm.ADAPTER, "burstgpt": burstgpt.ADAPTER}
+    adapters = {"azure-llm": azure_llm.ADAPTER, "burstgpt": burstgpt.ADAPTER, "litellm": litellm.ADAPTER}
     assert set(FORMATS) == set(adapters)
     assert all(adapter.assumptions for adapter in adapters.values())
 
@@ -167,3 +167,41 @@ def test_generated_set_reads_without_rejects(dataset_20k: Path) -> None:
                 assert batch.rejects == []
                 counts[table] += batch.rows_read
     assert counts["api_requests"] == 20_000
+
+
+def litellm_rows(text: str) -> Batch:
+    return only(litellm.read(io.BytesIO(text.encode()), Context("litellm", "ab12")))
+
+
+def test_litellm_is_read_by_column_name() -> None:
+    batch = litellm_rows(
+        "model,completion_tokens,prompt_tokens,endTime,startTime,request_id,status,metadata\n"
+        'm-1,264,1610,2026-06-03 09:14:05.902,2026-06-03 09:14:02.118,chat-1,success,"{""a"":\n1}"\n'
+        "m-2,0,0,2026-06-03 09:14:07,2026-06-03 09:14:07,chat-2,failure,"
+        '"{""error_information"":{""error_code"":""429""}}"\n'
+        "m-2,0,0,,2026-06-03 09:14:08,chat-3,failure,not json\n"
+        'm-2,1,1,2026-06-03 09:14:00,2026-06-03 09:14:08,chat-4,,"{""status"":""success""}"\n'
+        "m-2,1,1,,2026-06-03 09:14:08,chat-5,,\n"
+        "m-2,1,1,,2026-06-03 09:14:08,,,\n"
+        "m-2,1,1,,2026-06-03 09:14:08,chat-6,perhaps,\n"
+    )
+    rows = batch.rows.to_pylist()
+    assert [row["status_code"] for row in rows] == [200, 429, 500, 200, None]
+    assert [row["latency_ms"] for row in rows] == [3784, 0, None, None, None]
+    assert rows[0]["request_id"] == uuid.uuid5(NAMESPACE, "litellm:chat-1").hex
+    assert (rows[0]["prompt_tokens"], rows[0]["completion_tokens"]) == (1610, 264)
+    assert [reject.line_number for reject in batch.rejects] == [8, 9]
+
+
+def test_litellm_prefers_the_duration_reported() -> None:
+    batch = litellm_rows(
+        "request_id,startTime,endTime,prompt_tokens,completion_tokens,request_duration_ms\n"
+        "a,2026-06-03 09:14:02,2026-06-03 09:14:03,1,1,250\n"
+        "b,2026-06-03 09:14:02,2026-06-03 09:14:03,1,1,\n"
+    )
+    assert batch.rows.column("latency_ms").to_pylist() == [250, 1000]
+
+
+def test_litellm_needs_its_columns() -> None:
+    with pytest.raises(LoadError, match="and any others, found 'request_id,startTime'"):
+        litellm_rows("request_id,startTime\n")
