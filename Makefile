@@ -84,7 +84,7 @@ test-stack: $(DEV) ## Prove the full stack on a real Docker engine, without an i
 	@$(PY) -m pytest tests/stack -o "addopts=-q --import-mode=importlib --strict-markers" -o timeout_func_only=true
 
 ##@ Develop
-.PHONY: setup test lint format bench lock clean
+.PHONY: setup test lint dashboards-lint metabase-live format bench lock clean
 setup: $(DEV) ## Install the tools of test and lint as well
 
 test: $(DEV) ## Run the default tests (under 5 minutes on 2 cores)
@@ -94,6 +94,12 @@ lint: $(DEV) ## Check style, types and SQL
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/sqlfluff lint --disable-progress-bar dbt_project
+
+dashboards-lint: $(RUNTIME) ## Check the dashboards: definitions, SQL, columns, plans; RUNS=20 for budgets, too
+	@$(PY) -m metabase lint $(if $(RUNS),--runs $(RUNS))
+
+metabase-live: $(DEV) ## Run the dashboards' scenarios on a real Metabase: METABASE_URL= METABASE_LIVE_WAREHOUSE=
+	@$(PY) -m pytest tests/metabase/test_scenarios.py -k live -rs
 
 format: $(DEV) ## Rewrite Python in the house format
 	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .

@@ -55,6 +55,8 @@ def any_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
         return
     if not os.environ.get("METABASE_URL"):
         pytest.skip("no real Metabase here: METABASE_URL is not set (make metabase-live)")
+    if not os.environ.get("METABASE_LIVE_WAREHOUSE"):
+        pytest.fail("METABASE_URL is set: expected METABASE_LIVE_WAREHOUSE, too (see docs/dashboards.md), found none")
     lab = live_lab()
     yield lab
     admin = lab.admin()
