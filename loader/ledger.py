@@ -103,14 +103,21 @@ def live_batches(connection: psycopg.Connection, source: str) -> list[DoneBatch]
 
 def start_batch(connection: psycopg.Connection, origin: Origin, mode: str) -> int:
     """Record that a load begins; return its batch_id."""
-    return int(
-        _scalar(
-            connection,
-            "insert into raw_staging.load_batches (source, file_name, sha256, data_sha256, arguments, mode)"
-            " values (%s, %s, %s, %s, %s, %s) returning batch_id",
-            [origin.source, origin.file_name, origin.sha256, origin.data_sha256, Jsonb(origin.arguments), mode],
+    with connection.transaction():
+        commit_lazily(connection)
+        return int(
+            _scalar(
+                connection,
+                "insert into raw_staging.load_batches (source, file_name, sha256, data_sha256, arguments, mode)"
+                " values (%s, %s, %s, %s, %s, %s) returning batch_id",
+                [origin.source, origin.file_name, origin.sha256, origin.data_sha256, Jsonb(origin.arguments), mode],
+            )
         )
-    )
+
+
+def commit_lazily(connection: psycopg.Connection) -> None:
+    """Let this transaction's commit reach the disk with a later one: a crash before that undoes an unfinished load."""
+    connection.execute("set local synchronous_commit = off")
 
 
 def finish_batch(

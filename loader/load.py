@@ -18,6 +18,7 @@ from loader.ledger import (
     Origin,
     RejectLog,
     Span,
+    commit_lazily,
     finish_batch,
     live_batches,
     reached_day,
@@ -119,6 +120,7 @@ class _Batch:
         """Build and swap; on any failure mark the batch failed and remove what it built."""
         try:
             with self._rejects, self._connection.transaction():
+                commit_lazily(self._connection)
                 for small in self._load.small_tables:
                     target = staged_target(self._connection, small.table, small.key)
                     self._small_rows[small.table] = fill_whole(self._connection, small, target, self._rejects)
