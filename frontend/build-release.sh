@@ -20,7 +20,8 @@ work=$(mktemp -d)
 cp -R /app/theme.json "$work/"
 mkdir "$work/frontend"
 find /app/frontend -mindepth 1 -maxdepth 1 ! -name node_modules -exec cp -R {} "$work/frontend/" \;
-ln -s /app/frontend/node_modules "$work/frontend/node_modules"
+mkdir "$work/frontend/node_modules" # a folder of links: Vite keeps its cache in it
+find /app/frontend/node_modules -mindepth 1 -maxdepth 1 -exec ln -s -t "$work/frontend/node_modules" {} +
 cd "$work/frontend"
 npm run build >&2
 

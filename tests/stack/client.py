@@ -39,11 +39,13 @@ class Client:
         headers: dict[str, str] | None = None,
         origin: str | None = None,
         timeout_s: int = 20,
+        tls: str | None = None,
     ) -> Answer:
         """Send one request; raises ConnectionError where there is no answer."""
         with tempfile.NamedTemporaryFile() as head:
             words = ["curl", "--silent", "--show-error", "--path-as-is", "--globoff", "--dump-header", head.name]
             words += ["--cacert", str(self.certificate), f"--http{http}", "--max-time", str(timeout_s)]
+            words += ["--tls-max", tls] if tls else []
             words += ["--head"] if method == "HEAD" else ["--request", method]
             for name, value in (headers or {}).items():
                 words += ["--header", f"{name}: {value}"]

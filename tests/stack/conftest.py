@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,23 @@ ORDER = [
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run what breaks things last."""
     items.sort(key=lambda item: ORDER.index(item.path.stem) if item.path.stem in ORDER else len(ORDER))
+
+
+FIGURES: list[tuple[str, str, str]] = []
+
+
+@pytest.fixture(scope="session")
+def record_figure() -> Callable[[str, str, str], None]:
+    """Return a function that keeps a measured figure for the run's closing table: what, measured, required."""
+    return lambda what, measured, required: FIGURES.append((what, measured, required))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was measured."""
+    if FIGURES:
+        terminalreporter.section("figures")
+        for what, measured, required in FIGURES:
+            terminalreporter.write_line(f"{what}: {measured} (required: {required})")
 
 
 @dataclass(frozen=True)
@@ -69,10 +86,13 @@ def project(engine: Engine) -> Project:
 @pytest.fixture(scope="session")
 def started(project: Project) -> Started:
     """Build the images, then start the stack from nothing with `make up`."""
-    project.make("secrets")
-    project.compose("build", "--quiet", timeout_s=1500)
-    begin = time.monotonic()
-    result = project.make("up")
+    try:
+        project.make("secrets")
+        project.compose("build", timeout_s=1500)
+        begin = time.monotonic()
+        result = project.make("up")
+    except AssertionError as error:  # without a stack every test would fail for this one reason
+        pytest.exit(f"the stack did not start: {error}\n{project.logs()[-6000:]}", returncode=1)
     return Started(time.monotonic() - begin, result.stdout + result.stderr)
 
 

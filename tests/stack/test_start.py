@@ -1,0 +1,97 @@
+"""`make up` from nothing and again, and the figures the stack has to reach."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+from tests.stack.conftest import Started
+from tests.stack.project import LONG_RUNNING, ONE_SHOTS, Project
+
+RecordFigure = Callable[[str, str, str], None]
+START_LIMIT_S = 120
+IDLE_MEMORY_LIMIT_MIB = 1536
+UNITS = {"KiB": 1 / 1024, "MiB": 1, "GiB": 1024}
+
+
+def test_everything_is_healthy_and_every_one_shot_is_done(stack: Project) -> None:
+    assert {name: stack.health(name) for name in LONG_RUNNING} == dict.fromkeys(LONG_RUNNING, "healthy")
+    states = {name: stack.inspect(name)["State"] for name in ONE_SHOTS}
+    assert {name: (state["Status"], state["ExitCode"]) for name, state in states.items()} == dict.fromkeys(
+        ONE_SHOTS, ("exited", 0)
+    )
+
+
+def test_one_shots_needed_one_attempt(stack: Project) -> None:
+    assert {name: stack.inspect(name)["RestartCount"] for name in [*ONE_SHOTS, *LONG_RUNNING]} == dict.fromkeys(
+        [*ONE_SHOTS, *LONG_RUNNING], 0
+    )
+
+
+def test_up_prints_the_addresses(started: Started) -> None:
+    for path in ("/", "/forecaster", "/docs/", "/metabase/public/dashboard/"):
+        assert f"  https://localhost{path}" in started.output
+
+
+def test_start_takes_two_minutes_at_most(started: Started, record_figure: RecordFigure) -> None:
+    record_figure("make up, images built, to all healthy", f"{started.seconds:.0f} s", f"<= {START_LIMIT_S} s")
+    assert started.seconds <= START_LIMIT_S
+
+
+def test_warehouse_is_filled(stack: Project) -> None:
+    rows = int(stack.sql("select count(*) from public_star.fct_api_requests"))
+    assert rows == int(stack.sql("select count(*) from raw_staging.api_requests")) == 500_000
+
+
+def test_idle_services_need_little_memory(stack: Project, record_figure: RecordFigure) -> None:
+    time.sleep(5)
+    lines = stack.engine.docker("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}").splitlines()
+    used = {}
+    for line in lines:
+        name, amount = line.split(" ", 1)
+        number, unit = re.match(r"([\d.]+)([KMG]iB)", amount).groups()  # type: ignore[union-attr]
+        used[name] = float(number) * UNITS[unit]
+    total = sum(value for name, value in used.items() if "metabase" not in name)
+    record_figure("idle memory without Metabase", f"{total:.0f} MiB", f"<= {IDLE_MEMORY_LIMIT_MIB} MiB")
+    assert total <= IDLE_MEMORY_LIMIT_MIB, used
+
+
+def test_second_up_changes_nothing(stack: Project) -> None:
+    def state() -> dict[str, object]:
+        services = {name: stack.inspect(name) for name in LONG_RUNNING}
+        return {
+            "containers": {name: (found["Id"], found["State"]["StartedAt"]) for name, found in services.items()},
+            "one-shots": {name: stack.inspect(name)["Id"] for name in ONE_SHOTS},
+            "batches": stack.sql("select batch_id, finished_at from raw_staging.load_batches order by 1"),
+            "fact": stack.sql(
+                "select oid, relfilenode from pg_class where oid = 'public_star.fct_api_requests'::regclass"
+            ),
+            "site": stack.compose("exec", "-T", "frontend", "readlink", "/site/current"),
+            "links": stack.compose("exec", "-T", "frontend", "cat", "/links/links.json"),
+            "secrets": {path.name: path.read_bytes() for path in (stack.folder / "secrets").iterdir()},
+        }
+
+    before = state()
+    result = stack.make("up")
+    assert state() == before
+    assert "skipped" in stack.logs("pipeline") and "0 writes" in stack.logs("metabase-provision")
+    assert "site-build: skipped" in stack.logs("site-build")
+    assert "0 made" in result.stderr
+
+
+def test_status_says_what_is_not_healthy(stack: Project) -> None:
+    stack.compose("stop", "error-pages")
+    try:
+        result = stack._run(["stack/status.sh"], False, 60)
+        assert result.returncode == 1 and "error-pages" in result.stdout
+    finally:
+        stack.compose("start", "error-pages")
+        stack.wait_healthy("error-pages", 60)
+    assert stack._run(["stack/status.sh"], False, 60).returncode == 0
+
+
+def test_compose_configuration_is_stable(stack: Project) -> None:
+    first = stack.compose("--profile", "dev", "config")
+    assert first == stack.compose("--profile", "dev", "config")
+    assert (stack.folder / "secrets").stat().st_mode & 0o777 == 0o700
