@@ -23,7 +23,7 @@ def test_core_selects_14_models_and_143_data_tests(project: Any) -> None:
     assert set(names(project, "--select", "tag:core", "--resource-type", "model")) == CORE_MODELS
     tests = names(project, "--select", "tag:core", "--resource-type", "test")
     assert len(tests) == len(set(tests)) == CORE_DATA_TESTS
-    assert names(project, "--select", "tag:core", "--resource-type", "seed") == ["billing_tiers"]
+    assert names(project, "--select", "tag:core", "--resource-type", "seed") == ["billing_tiers", "model_prices"]
     assert names(project, "--select", "tag:core", "--resource-type", "unit_test") == []
 
 

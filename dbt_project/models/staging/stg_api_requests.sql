@@ -1,3 +1,5 @@
+{{ config(meta={'time_column': 'requested_at'}) }}
+
 with api_requests as (
 
     select * from {{ source('raw_staging', 'api_requests') }}
@@ -18,6 +20,9 @@ renamed as (
         status_code,
         prompt_tokens,
         completion_tokens,
+        cache_read_tokens,
+        cache_write_tokens,
+        reasoning_tokens,
         latency_ms,
         is_flagged,
         requested_at

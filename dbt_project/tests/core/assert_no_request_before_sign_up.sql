@@ -4,7 +4,7 @@ select
     users.signed_up_on,
     min(requests.requested_at) as first_requested_at,
     count(*) as requests_before_sign_up
-from {{ ref('stg_api_requests') }} as requests
+from {{ tested_rows(ref('stg_api_requests')) }} as requests
 inner join {{ ref('stg_users') }} as users on requests.user_id = users.user_id
 where requests.requested_on < users.signed_up_on
 group by users.user_id, users.signed_up_on

@@ -4,7 +4,7 @@ select
     models.model_name,
     count(*) as requests,
     count(requests.cost_usd) as requests_with_cost
-from {{ ref('fct_api_requests') }} as requests
+from {{ tested_rows(ref('fct_api_requests')) }} as requests
 inner join {{ ref('dim_models') }} as models on requests.model_key = models.model_key
 where
     (requests.cost_usd is null) is distinct from (

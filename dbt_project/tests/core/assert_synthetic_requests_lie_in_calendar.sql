@@ -2,7 +2,7 @@
 select
     requests.requested_on,
     count(*) as requests_outside_window
-from {{ ref('stg_api_requests') }} as requests
+from {{ tested_rows(ref('stg_api_requests')) }} as requests
 left join {{ ref('stg_dates') }} as dates on requests.requested_on = dates.full_date
 where
     requests.source = '{{ var("synthetic_source") }}'
