@@ -13,7 +13,7 @@ import numpy as np
 
 from forecaster.daily import path_band
 from forecaster.forecast import Forecast
-from forecaster.intervals import LEVELS, LONG_CALIBRATION_HOURS, SHORT_LEVELS, exceedance
+from forecaster.intervals import SHORT_LEVELS, exceedance
 from forecaster.models import DAY
 from forecaster.series import SeriesError, Values
 
@@ -73,7 +73,7 @@ class RateRisk:
 
 
 def spend_until(
-    paths: Values, starts_at: datetime, history_hours: int, spent: float, until: datetime, budget: float | None = None
+    paths: Values, starts_at: datetime, spent: float, until: datetime, budget: float | None = None
 ) -> Spend:
     """Return the spend by `until` (such as the end of the month).
 
@@ -90,13 +90,13 @@ def spend_until(
     sums = spent + paths[:, :whole].sum(axis=1)
     if days > whole:
         sums = sums + paths[:, whole] * (days - whole)
-    band = path_band(sums[:, None], history_hours)
+    band = path_band(sums[:, None])
     over = None if budget is None else float((sums > budget).mean())
     expected, low_80, high_80, low_95, high_95 = (float(part[0]) for part in band.parts())
     return Spend(until, spent, expected, low_80, high_80, low_95, high_95, budget, over)
 
 
-def run_out(paths: Values, starts_at: datetime, history_hours: int, remaining: float) -> RunOut:
+def run_out(paths: Values, starts_at: datetime, remaining: float) -> RunOut:
     """Return when `remaining` is used up, by linear interpolation inside a day; see `spend_until` for the arguments."""
     if remaining <= 0:
         return RunOut(starts_at + timedelta(days=paths.shape[1]), 1.0, starts_at, starts_at, starts_at, starts_at)
@@ -107,8 +107,7 @@ def run_out(paths: Values, starts_at: datetime, history_hours: int, remaining: f
     before = np.where(day > 0, sums[rows, day - 1], 0.0)
     inside = (remaining - before) / np.maximum(paths[rows, day], 1e-300)
     moments = np.sort(np.where(has_run_out, day + inside, np.inf))
-    level = (LEVELS if history_hours >= LONG_CALIBRATION_HOURS else SHORT_LEVELS)[80]
-    early, late = (_moment(moments, 0.5 + sign * level / 2, starts_at) for sign in (-1, 1))
+    early, late = (_moment(moments, 0.5 + sign * SHORT_LEVELS[80] / 2, starts_at) for sign in (-1, 1))
     return RunOut(
         horizon_ends_at=starts_at + timedelta(days=paths.shape[1]),
         probability_ratio=float(has_run_out.mean()),

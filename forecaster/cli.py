@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from forecaster import output
 from forecaster.backtest import MAX_ORIGINS
-from forecaster.evaluate import Pooled, SeriesEvaluation, evaluate_series, outage_flags, pooled
+from forecaster.evaluate import Pooled, SeriesEvaluation, Skipped, evaluate_series, outage_flags, pooled
 from forecaster.forecast import HOURLY_HOURS, forecast
 from forecaster.joint import cost_forecast
 from forecaster.reading import Table, read_table
@@ -125,11 +125,20 @@ def run_evaluate(arguments: argparse.Namespace) -> str:
     present = [metric for metric in TUNING_METRICS if metric in table.metrics]
     metrics = arguments.metric or present or list(table.metrics)
     jobs: list[tuple[HourlySeries, Flags, int]] = []
+    unread: list[Skipped] = []
     for metric in metrics:
-        rows = [table.series(name, metric, arguments.timezone, arguments.duplicates) for name in table.workloads]
+        rows: list[HourlySeries] = []
+        for workload in table.workloads:
+            try:
+                rows.append(table.series(workload, metric, arguments.timezone, arguments.duplicates))
+            except SeriesError as error:
+                unread.append(Skipped(workload, metric, str(error)))
         outages = outage_flags(rows)
         jobs += [(one, outages[one.workload], arguments.origins) for one in rows]
+    if not jobs:
+        raise SeriesError(unread[0].reason)
     evaluations = list(evaluate_all(jobs, arguments.workers))
+    evaluations += [SeriesEvaluation((), skipped, 0.0) for skipped in unread]
     results = [result for evaluation in evaluations for result in evaluation.results]
     groups: list[Pooled] = []
     if len(metrics) > 1:
@@ -140,7 +149,8 @@ def run_evaluate(arguments: argparse.Namespace) -> str:
     scored = sum(evaluation.skipped is None for evaluation in evaluations)
     busy = sum(evaluation.seconds for evaluation in evaluations)
     print(
-        f"evaluate: {scored} of {len(jobs)} series scored in {seconds:.1f} s ({busy:.1f} s of fitting)", file=sys.stderr
+        f"evaluate: {scored} of {len(evaluations)} series scored in {seconds:.1f} s ({busy:.1f} s of fitting)",
+        file=sys.stderr,
     )
     if arguments.format == "json":
         return output.evaluation_json(evaluations, groups, seconds)

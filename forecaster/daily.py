@@ -10,12 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from forecaster.backtest import Backtest
 from forecaster.intervals import (
     LEVELS,
-    LONG_CALIBRATION_HOURS,
     SHORT_LEVELS,
     Band,
     Coverage,
@@ -31,7 +29,7 @@ BLOCK_DAYS = 7
 MIN_LEVEL_DAYS = 3
 MIN_DAYS = 5  # below this there are no two blocks to draw from
 MAX_DAYS = 26 * 7
-WEEKLY_DAYS = 8 * 7  # from here on a block is drawn from the same day of the week
+WEEKLY_DAYS = 4 * 7  # from here on days of the week are told apart, as far as they differ by more than noise
 PATHS = 2000
 COVERAGE_DAYS = 7
 COVERAGE_ORIGINS = 26
@@ -62,7 +60,7 @@ def daily_outlook(history: Values, totals: Band, test: Backtest, days: int, seed
         level = np.full(days, totals.forecast[-1])
         return DailyOutlook(uncalibrated_band(level, np.append(past, 0.0)), level[None, :], _no_coverage())
     paths = daily_paths(past, totals.forecast, _head_errors(test), days, np.random.default_rng(seed), PATHS)
-    band = path_band(paths, len(history))
+    band = path_band(paths)
     first = Band(
         *(np.concatenate((own[:days], rest[head:])) for own, rest in zip(totals.parts(), band.parts(), strict=True))
     )
@@ -84,27 +82,32 @@ def daily_paths(
     The first days are `head` (from the hourly forecast) plus one row of `head_errors` (past misses, rows x those days);
     both may be empty. After them, blocks of days drawn from `past` (at least 5 daily totals).
     """
-    blocks, starts = _ratio_blocks(past)
+    weekday = _weekday_factors(past)
+    level_days = past / weekday[np.arange(-len(past), 0) % 7]
+    blocks = _ratio_blocks(level_days)
     length = blocks.shape[1]
     paths = np.empty((count, days + length))
     done = min(len(head), days) if len(head_errors) else 0
+    factors = weekday[np.arange(days + length) % 7]
     if done:
-        paths[:, :done] = np.maximum(head[:done] + head_errors[random.integers(len(head_errors), size=count), :done], 0)
-    level = np.full(count, _levels(past)[-1])
-    level = _next_level(level, paths[:, :done])
+        errors = head_errors[random.integers(len(head_errors), size=count), :done]
+        paths[:, :done] = np.maximum(head[:done] + errors, 0) / factors[:done]
+    level = _next_level(np.full(count, _levels(level_days)[-1]), paths[:, :done])
     while done < days:
-        fitting = _fitting_blocks(starts, len(past) + done, len(past))
-        block = blocks[fitting[random.integers(len(fitting), size=count)]]
+        block = blocks[random.integers(len(blocks), size=count)]
         paths[:, done : done + length] = level[:, None] * block
         level = _next_level(level, paths[:, done : done + length])
         done += length
-    return paths[:, :days]
+    futures: Values = (paths * factors)[:, :days]
+    return futures
 
 
-def path_band(paths: Values, history_hours: int) -> Band:
-    """Return the median of the paths and their central ranges for each day, widened while history is short."""
-    levels = LEVELS if history_hours >= LONG_CALIBRATION_HOURS else SHORT_LEVELS
-    shares = [0.5, *(0.5 + sign * level / 2 for level in levels.values() for sign in (-1, 1))]
+def path_band(paths: Values) -> Band:
+    """Return the median of the paths and their central ranges for each day, at the raised levels of short histories.
+
+    Even half a year holds few independent weeks: unraised, 80 % ranges of 7-day sums held 76 % (synthetic drift).
+    """
+    shares = [0.5, *(0.5 + sign * level / 2 for level in SHORT_LEVELS.values() for sign in (-1, 1))]
     return Band(*np.quantile(paths, shares, axis=0))
 
 
@@ -117,7 +120,7 @@ def path_coverage(past: Values, seed: int) -> tuple[Coverage, ...]:
         paths = daily_paths(
             past[:origin], np.empty(0), np.empty((0, 0)), COVERAGE_DAYS, np.random.default_rng(seed), COVERAGE_PATHS
         )
-        band = path_band(paths.sum(axis=1, keepdims=True), origin * DAY)
+        band = path_band(paths.sum(axis=1, keepdims=True))
         happened = past[origin : origin + COVERAGE_DAYS].sum(keepdims=True)
         inside[80] += bool(is_inside(happened, band.low_80, band.high_80)[0])
         inside[95] += bool(is_inside(happened, band.low_95, band.high_95)[0])
@@ -143,8 +146,30 @@ def _next_level(level: Values, block: Values) -> Values:
     return level
 
 
-def _ratio_blocks(past: Values) -> tuple[Values, NDArray[np.int64]]:
-    """Return runs of days over the level before them (blocks x days) and the day each starts on.
+def _weekday_factors(past: Values) -> Values:
+    """Return 7 factors with mean 1 for days of the week, the first for the day after the past; all 1 below 4 weeks.
+
+    A factor is the median, over the last 8 weeks, of a day over the mean of the 7 days around it, shrunk to 1 as far as
+    the factors' differences are noise.
+    """
+    count = min(len(past) // 7, 8)
+    if count * 7 < WEEKLY_DAYS:
+        return np.ones(7)
+    recent = past[-count * 7 :]
+    around = np.convolve(recent, np.ones(7) / 7, mode="valid")
+    ratios = np.full(len(recent), np.nan)
+    ratios[3:-3] = np.where(around > 0, recent[3:-3] / np.where(around > 0, around, 1.0), 1.0)
+    weeks = ratios.reshape(count, 7)
+    factors = np.nanmedian(weeks, axis=0)
+    noise = np.nanmean((weeks - factors) ** 2) / count
+    signal = factors.var() / (factors.var() + noise) if factors.var() > 0 else 0.0
+    factors = np.maximum(1 + signal * (factors - factors.mean()), 0.05)
+    mean_one: Values = factors / factors.mean()
+    return mean_one
+
+
+def _ratio_blocks(past: Values) -> Values:
+    """Return runs of days over the level before them (blocks x days).
 
     Each day of the blocks is divided by its mean over all of them, so that a path neither rises nor falls on average:
     growth is a scenario, not a trend.
@@ -155,19 +180,11 @@ def _ratio_blocks(past: Values) -> tuple[Values, NDArray[np.int64]]:
     blocks = past[starts[:, None] + np.arange(length)]
     usable = level > 0
     if not usable.any():
-        return np.ones((1, length)), np.array([MIN_LEVEL_DAYS])
+        return np.ones((1, length))
     ratios = blocks[usable] / level[usable, None]
     drift = np.exp(np.log(np.maximum(ratios, 1e-2)).mean(axis=0))
-    return ratios / drift, starts[usable]
-
-
-def _fitting_blocks(starts: NDArray[np.int64], day: int, history_days: int) -> NDArray[np.intp]:
-    """Return which blocks may continue at `day`: all, with 8 weeks of history those from the same day of the week."""
-    if history_days >= WEEKLY_DAYS:
-        same = np.flatnonzero(starts % 7 == day % 7)
-        if len(same):
-            return same
-    return np.arange(len(starts))
+    level_ratios: Values = ratios / drift
+    return level_ratios
 
 
 def _head_errors(test: Backtest) -> Values:

@@ -112,17 +112,17 @@ def assemble(series: HourlySeries, now: Combined, test: Backtest, horizon: int, 
     """Put bands, totals, coverages and notes around a combined forecast and its backtest (see `forecast`)."""
     flags = gap_flags(series.values)
     history = repaired(series.values, flags)
-    hours = hourly_hours(len(history), horizon)
+    hours = min(hourly_hours(len(history), horizon), len(now.forecast))
     state = history_state(int((~flags).sum()), len(history))
     hourly, totals, maxima = _bands(now.forecast, history, test)
     hour_bands = past_hour_bands(test)
     ranges = [(first + 1, min(hours, after)) for first, after in pairwise(COVERAGE_LEADS) if first < hours]
-    quiet = silences(series.values, flags)
+    quiet = silences(series.values)
     shifts = level_shifts(history)
     return Forecast(
         series=series,
         state=state,
-        notes=series.notes + _notes(series, state, now.is_fallback, history, horizon, quiet, shifts),
+        notes=series.notes + _notes(series, state, now.is_fallback, history, horizon, hours, quiet, shifts),
         point=now.forecast,
         scale=np.ones(len(now.forecast)),
         hourly=Band(*(part[:hours] for part in hourly.parts())),
@@ -227,11 +227,11 @@ def _notes(
     is_fallback: bool,
     history: Values,
     horizon: int,
+    hours: int,
     quiet: Sequence[Stretch],
     shifts: Sequence[LevelShift],
 ) -> tuple[str, ...]:
     """Return what a reader must know before using the figures, most important first."""
-    hours = hourly_hours(len(history), horizon)
     missing = CALIBRATED_HOURS - len(history)
     notes = []
     if state != "calibrated" and missing > 0:
@@ -249,8 +249,8 @@ def _notes(
     if quiet:
         ended = series.hour_at(quiet[-1].last + 1)
         notes.append(
-            f"{len(quiet)} silences of 7 or more zero hours, the last until {ended:%Y-%m-%d %H:%M}, are taken as"
-            " traffic; if they were outages, empty those values"
+            f"silences of 7 or more zero hours: {len(quiet)}, the last until {ended:%Y-%m-%d %H:%M}, taken as traffic;"
+            " if they were outages, empty those values"
         )
     if shifts and shifts[-1].last >= len(history) - DAY:
         begun = series.hour_at(shifts[-1].first)

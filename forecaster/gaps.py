@@ -25,7 +25,7 @@ MAX_GAP_COUNT_SHORT = 6  # in a short history 10 % would be less than one ordina
 SHIFT_HOURS = 12
 SHIFT_DAYS = 3
 SHIFT_RATIO = 0.25
-SILENCE_HOURS = 7  # longer than the gap rule can see from both sides
+SILENCE_HOURS = 7  # longer than the neighbours on one side
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,10 @@ class LevelShift:
 
 
 def gap_flags(values: Values) -> Flags:
-    """Flag hours that are missing (NaN) or whose logs were lost: far below the same hour and below their neighbours."""
+    """Flag hours that are missing (NaN) or whose logs were lost: far below the same hour and below their neighbours.
+
+    Seven and more zero hours in a row are not flagged: they may be a shutdown, see `silences`.
+    """
     missing = ~np.isfinite(values)
     usual = _same_hour_medians(values)
     near = _neighbour_medians(values)
@@ -65,6 +68,8 @@ def gap_flags(values: Values) -> Flags:
     often = lost.sum() > max(MAX_GAP_SHARE * observed, MAX_GAP_COUNT_SHORT)
     if often or almost.sum() > max(MAX_NEAR_GAP_SHARE * observed, MAX_GAP_COUNT_SHORT):
         return missing
+    for run in _zero_runs(values):
+        lost[run.first : run.last + 1] = False
     flags: Flags = missing | lost
     return flags
 
@@ -96,10 +101,10 @@ def stretches(flags: Flags) -> tuple[Stretch, ...]:
     return tuple(Stretch(int(first), int(after) - 1) for first, after in zip(edges[::2], edges[1::2], strict=True))
 
 
-def silences(values: Values, gaps: Flags) -> tuple[Stretch, ...]:
-    """Return runs of 7 or more zero hours where the same hours usually hold traffic: an outage or a shutdown, ask."""
-    quiet = (values == 0) & ~gaps & (_same_hour_medians(values) > 0)
-    return tuple(run for run in stretches(quiet) if run.hours >= SILENCE_HOURS)
+def silences(values: Values) -> tuple[Stretch, ...]:
+    """Return runs of 7 or more zero hours, some of which usually hold traffic: an outage or a shutdown, ask."""
+    usual = _same_hour_medians(values)
+    return tuple(run for run in _zero_runs(values) if (usual[run.first : run.last + 1] > 0).any())
 
 
 def level_shifts(values: Values) -> tuple[LevelShift, ...]:
@@ -128,6 +133,10 @@ def shift_ratios(values: Values) -> Values:
     before = np.mean(days, axis=0)
     ratios[first:] = np.where(before > 0, sums[first:] / np.where(before > 0, before, 1.0), np.nan)
     return ratios
+
+
+def _zero_runs(values: Values) -> tuple[Stretch, ...]:
+    return tuple(run for run in stretches(values == 0) if run.hours >= SILENCE_HOURS)
 
 
 def _same_hour_medians(values: Values) -> Values:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from forecaster.backtest import Backtest, Combined
-from forecaster.forecast import Forecast, assemble
+from forecaster.forecast import HOURLY_HOURS, Forecast, assemble
 from forecaster.intervals import Band
 from forecaster.models import DAY
 from forecaster.series import HourlySeries, SeriesError, Values
@@ -31,8 +31,8 @@ class Part:
 def joint_forecast(workload: str, metric: str, parts: Sequence[Part], horizon: int, seed: int = 0) -> Forecast:
     """Forecast a weighted sum of series that end at the same hour, with bands from their joint residuals.
 
-    All parts must have been forecast for `horizon` or more. A part that starts later than the others counts as 0
-    before. Raises SeriesError when the parts do not end together or are too short for the horizon.
+    All parts must have been forecast for `horizon`; the sum is hourly as far as all of them are. A part that starts
+    later than the others counts as 0 before. Raises SeriesError when the parts do not end together or are too short.
     """
     ends = {part.forecast.series.ends_at for part in parts}
     if len(ends) != 1:
@@ -46,7 +46,7 @@ def joint_forecast(workload: str, metric: str, parts: Sequence[Part], horizon: i
     longest = max(parts, key=lambda part: len(part.forecast.history)).forecast
     hours = len(longest.history)
     length = min(part.forecast.test.forecasts.shape[1] for part in parts)
-    if length < min(horizon, longest.test.forecasts.shape[1]):
+    if length < min(horizon, HOURLY_HOURS):
         raise SeriesError(
             f"forecast of {workload} {metric}: expected parts forecast for {horizon} hours, found {length};"
             " forecast them with the same horizon"

@@ -133,7 +133,7 @@ def _band_rows(kind: str, begin: datetime, hours: int, band: Band, judged: Seque
         names = ("forecast", "low_80", "high_80", "low_95", "high_95")
         rows.append(
             {"kind": kind, "starts_at": _stamp(begin + timedelta(hours=hours * position)), "hours": hours}
-            | {name: f"{figure:.6g}" for name, figure in zip(names, figures, strict=True)}
+            | {name: float(f"{figure:.6g}") for name, figure in zip(names, figures, strict=True)}
             | {f"coverage_{level}_ratio": _ratio(one) for level, one in achieved.items()}
             | {"coverage_count": achieved[80].count}
         )
@@ -160,8 +160,8 @@ def _forecast_document(forecast: Forecast) -> dict[str, Any]:
     }
 
 
-def _ratio(coverage: Coverage) -> str:
-    return "" if coverage.achieved_ratio is None else f"{coverage.achieved_ratio:.3f}"
+def _ratio(coverage: Coverage) -> float | None:
+    return None if coverage.achieved_ratio is None else round(coverage.achieved_ratio, 3)
 
 
 def _stamp(moment: datetime) -> str:

@@ -119,7 +119,7 @@ def trimmed(series: HourlySeries) -> HourlySeries:
     first, last = int(observed[0]), int(observed[-1]) + 1
     notes = series.notes
     if last < len(series.values):
-        notes += (f"the last {len(series.values) - last} hours are missing: the forecast starts before them",)
+        notes += (f"hours missing at the end: {len(series.values) - last}; the forecast starts before them",)
     return replace(series, starts_at=series.hour_at(first), values=series.values[first:last].copy(), notes=notes)
 
 
@@ -162,8 +162,8 @@ def _without_duplicates(
             f" first {first:%Y-%m-%dT%H:%M:%SZ}; say --duplicates sum or last, or --timezone for local clock times"
         )
     if repeated:
-        kept = {"sum": "added up", "last": "the last one kept", "error": "equal, counted once"}[duplicates]
-        notes.append(f"{repeated} time stamps appear more than once: {kept}")
+        kept = {"sum": "added up", "last": "the last one kept", "error": "with equal values, counted once"}[duplicates]
+        notes.append(f"time stamps that appear more than once: {repeated}, {kept}")
     return unique
 
 
@@ -205,6 +205,6 @@ def _drop_partial_hours(grid: Values, counts: NDArray[np.intp], seconds: NDArray
     if expected and np.median(counts[counts > 0]) == expected:
         partial = (counts > 0) & (counts < expected)
         grid[partial] = np.nan
-        notes.append(f"{step // 60}-minute rows added up to hours, {int(partial.sum())} incomplete hours left out")
+        notes.append(f"{step // 60}-minute rows added up to hours, incomplete hours left out: {int(partial.sum())}")
     else:
         notes.append("rows finer than an hour added up to hours; the first and the last hour may be incomplete")
