@@ -4,11 +4,12 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 -include .env
 export
-
+.NOTPARALLEL:
 
 ROWS ?= 500000
 SEED ?= 42
 DATA ?= $(or $(TOKENSCOPE_DATA_DIR),.data)/generated
+DAYS ?= 1
 ROLE ?=
 SQL ?=
 
@@ -24,7 +25,7 @@ help: ## List the targets
 	@awk -F':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Run
-.PHONY: demo serve pipeline generate load import dbt-build summary psql stop
+.PHONY: demo serve pipeline generate load import dbt-build tick freshness summary psql stop
 demo: pipeline summary ## Set up, run the pipeline on 500K rows, show the result and serve it (DETACH=1: in the background)
 	@$(PY) -m embedded serve $(if $(DETACH),--detach)
 
@@ -44,6 +45,14 @@ import: $(RUNTIME) ## Load a real log: FROM=azure-llm FILE=path
 
 dbt-build: $(RUNTIME) ## Build and test all dbt models: SELECT=tag:core for a part
 	@$(DBT) build $(DBT_OPTIONS) $(if $(SELECT),--select $(SELECT))
+
+tick: $(RUNTIME) ## Let days go by: generate the next DAYS=1, load them, build and test what they changed
+	@$(PY) generator/generate_data.py --continue $(DATA) --days $(DAYS)
+	@$(PY) -m loader load $(DATA)
+	@DBT_TEST_SCOPE=changed $(DBT) build $(DBT_OPTIONS)
+
+freshness: $(RUNTIME) ## Warn when the last load is a day old, fail when it is two
+	@$(DBT) source freshness $(DBT_OPTIONS)
 
 summary: $(RUNTIME) ## Print what is in the warehouse
 	@$(PY) -m warehouse summary
