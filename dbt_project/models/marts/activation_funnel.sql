@@ -1,3 +1,5 @@
+{{ config(indexes=[{'columns': ['cohort_month_on', 'billing_tier', 'step_number'], 'unique': true}]) }}
+
 with users as (
 
     select * from {{ ref('dim_users') }}

@@ -1,3 +1,5 @@
+{{ config(indexes=[{'columns': ['month_on', 'company_name'], 'unique': true}]) }}
+
 with activity as (
 
     select * from {{ ref('user_activity_daily') }}
@@ -12,7 +14,13 @@ subscriptions as (
 
 companies as (
 
-    select * from {{ ref('dim_companies') }}
+    -- From the history, because a company whose users have all left it has still used what it used.
+    select distinct on (company_name)
+        company_name,
+        industry,
+        company_size
+    from {{ ref('dim_users_history') }}
+    order by company_name asc, valid_from desc, user_id asc
 
 ),
 
@@ -81,7 +89,7 @@ final as (
         joined.total_tokens,
         joined.cost_usd,
         joined.revenue_usd,
-        joined.revenue_usd - joined.cost_usd as margin_usd,
+        cast(joined.revenue_usd - joined.cost_usd as numeric(20, 6)) as margin_usd,
         joined.errors,
         joined.unpriced_requests,
         {{ growth_ratio('requests') }} as requests_growth_ratio,

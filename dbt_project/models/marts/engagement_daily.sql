@@ -1,3 +1,5 @@
+{{ config(indexes=[{'columns': ['day_on'], 'unique': true}]) }}
+
 with activity as (
 
     select distinct

@@ -1,5 +1,7 @@
 {{
     config(
+        materialized='rebuilt_by_period',
+        rebuild_by={'column': 'day_on', 'period': 'day'},
         pre_hook="{{ create_latency_functions() }}",
         indexes=[{'columns': ['day_on', 'model_name', 'path', 'source'], 'unique': true}],
     )
@@ -8,6 +10,7 @@
 with requests as (
 
     select * from {{ ref('reported_requests') }}
+    where {{ rebuilt_range('requested_at') }}
 
 ),
 

@@ -1,5 +1,7 @@
 {{
     config(
+        materialized='rebuilt_by_period',
+        rebuild_by={'column': 'hour_at', 'period': 'hour'},
         indexes=[{'columns': ['hour_at', 'model_name', 'source'], 'unique': true}],
     )
 }}
@@ -7,6 +9,7 @@
 with requests as (
 
     select * from {{ ref('reported_requests') }}
+    where {{ rebuilt_range('requested_at') }}
 
 ),
 
@@ -15,6 +18,7 @@ measured as (
     select
         hour_at,
         min(day_on) as day_on,
+        cast(extract(hour from hour_at at time zone {{ report_tz() }}) as integer) as hour_of_day,
         model_name,
         provider,
         source,
@@ -29,6 +33,7 @@ final as (
     select
         hour_at,
         day_on,
+        hour_of_day,
         model_name,
         provider,
         source,

@@ -8,7 +8,7 @@ with requests as (
 
 users as (
 
-    select * from {{ ref('dim_users') }}
+    select * from {{ ref('dim_users_history') }}
 
 ),
 
@@ -37,11 +37,11 @@ final as (
         {{ report_hour('requests.requested_at') }} as hour_at,
         {{ report_day('requests.requested_at') }} as day_on,
         requests.status_code,
-        requests.prompt_tokens as input_uncached_tokens,
-        cast(null as bigint) as cache_read_tokens,
-        cast(null as bigint) as cache_write_tokens,
-        requests.completion_tokens as output_tokens,
-        cast(null as bigint) as reasoning_tokens,
+        requests.input_uncached_tokens,
+        requests.cache_read_tokens,
+        requests.cache_write_tokens,
+        requests.output_tokens,
+        requests.reasoning_tokens,
         requests.total_tokens,
         requests.latency_ms,
         requests.cost_usd,
@@ -50,7 +50,11 @@ final as (
         requests.is_flagged,
         requests.requested_at
     from requests
-    inner join users on requests.user_key = users.user_key
+    inner join users
+        on
+            requests.user_key = users.user_key
+            and requests.requested_at >= users.valid_from
+            and (users.valid_to is null or requests.requested_at < users.valid_to)
     inner join models on requests.model_key = models.model_key
     inner join endpoints on requests.endpoint_key = endpoints.endpoint_key
 

@@ -1,3 +1,5 @@
+{{ config(indexes=[{'columns': ['cohort_month_on', 'month_on'], 'unique': true}]) }}
+
 with users as (
 
     select * from {{ ref('dim_users') }}

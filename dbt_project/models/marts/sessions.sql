@@ -1,7 +1,17 @@
+{{
+    config(
+        materialized='rebuilt_by_period',
+        rebuild_by={'column': 'started_at', 'period': 'session'},
+        indexes=[{'columns': ['started_on', 'started_at', 'ended_at'], 'type': 'brin'}],
+    )
+}}
+
 with requests as (
 
     select * from {{ ref('reported_requests') }}
-    where user_id <> 0
+    where
+        user_id <> 0
+        and {{ rebuilt_range('requested_at') }}
 
 ),
 
@@ -39,6 +49,7 @@ final as (
         max(requested_at) as ended_at
     from numbered
     group by user_id, session_number
+    order by started_at
 
 )
 

@@ -1,5 +1,7 @@
 {{
     config(
+        materialized='rebuilt_by_period',
+        rebuild_by={'column': 'day_on', 'period': 'day'},
         indexes=[{'columns': ['day_on', 'model_name', 'path', 'source', 'status_code'], 'unique': true}],
     )
 }}
@@ -7,6 +9,7 @@
 with requests as (
 
     select * from {{ ref('reported_requests') }}
+    where {{ rebuilt_range('requested_at') }}
 
 ),
 

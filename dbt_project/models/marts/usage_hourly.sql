@@ -1,5 +1,7 @@
 {{
     config(
+        materialized='rebuilt_by_period',
+        rebuild_by={'column': 'hour_at', 'period': 'hour'},
         indexes=[{'columns': ['hour_at', 'model_name', 'path', 'billing_tier', 'source'], 'unique': true}],
     )
 }}
@@ -7,6 +9,7 @@
 with requests as (
 
     select * from {{ ref('reported_requests') }}
+    where {{ rebuilt_range('requested_at') }}
 
 ),
 
@@ -15,6 +18,7 @@ final as (
     select
         hour_at,
         min(day_on) as day_on,
+        cast(extract(hour from hour_at at time zone {{ report_tz() }}) as integer) as hour_of_day,
         model_name,
         provider,
         path,

@@ -1,3 +1,5 @@
+{{ config(indexes=[{'columns': ['user_id'], 'unique': true}]) }}
+
 with users as (
 
     select * from {{ ref('dim_users') }}
@@ -139,7 +141,7 @@ final as (
         total_tokens,
         cost_usd,
         revenue_usd,
-        revenue_usd - cost_usd as value_usd,
+        cast(revenue_usd - cost_usd as numeric(20, 6)) as value_usd,
         recent_requests,
         previous_requests,
         activity_ratio,

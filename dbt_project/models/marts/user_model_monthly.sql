@@ -1,5 +1,7 @@
 {{
     config(
+        materialized='rebuilt_by_period',
+        rebuild_by={'column': 'month_on', 'period': 'month'},
         indexes=[{'columns': ['month_on', 'user_id', 'model_name'], 'unique': true}],
     )
 }}
@@ -7,6 +9,7 @@
 with requests as (
 
     select * from {{ ref('reported_requests') }}
+    where {{ rebuilt_range('requested_at') }}
 
 ),
 

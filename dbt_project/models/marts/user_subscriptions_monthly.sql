@@ -1,6 +1,8 @@
+{{ config(indexes=[{'columns': ['month_on', 'user_id'], 'unique': true}]) }}
+
 with users as (
 
-    select * from {{ ref('dim_users') }}
+    select * from {{ ref('dim_users_history') }}
     where user_id <> 0
 
 ),
@@ -29,7 +31,9 @@ span as (
 
 months as (
 
-    select cast(months.month_at as date) as month_on
+    select
+        cast(months.month_at as date) as month_on,
+        (months.month_at + interval '1 month') at time zone {{ report_tz() }} as ended_at
     from span
     cross join lateral generate_series(
         date_trunc('month', cast(span.first_day_on as timestamp)), span.last_day_on, interval '1 month'
@@ -44,9 +48,13 @@ final as (
         users.user_id,
         users.company_name,
         users.billing_tier,
-        tiers.monthly_price_usd as revenue_usd
+        cast(tiers.monthly_price_usd as numeric(20, 6)) as revenue_usd
     from months
-    inner join users on months.month_on + interval '1 month' > users.signed_up_on
+    -- The version that held when the month ended; nobody has one before signing up.
+    inner join users
+        on
+            users.valid_from < months.ended_at
+            and (users.valid_to is null or users.valid_to >= months.ended_at)
     inner join tiers on users.billing_tier = tiers.billing_tier
 
 )

@@ -1,0 +1,13 @@
+-- Fails if a day has more active users than its week or its week more than its month, or if there are more than users.
+select
+    engagement.day_on,
+    engagement.daily_active_users,
+    engagement.weekly_active_users,
+    engagement.monthly_active_users,
+    users.users
+from {{ ref('engagement_daily') }} as engagement
+cross join (select count(*) as users from {{ ref('dim_users') }} where user_id <> 0) as users
+where
+    engagement.daily_active_users > engagement.weekly_active_users
+    or engagement.weekly_active_users > engagement.monthly_active_users
+    or engagement.monthly_active_users > users.users

@@ -1,0 +1,44 @@
+-- Fails if a percentile read from a model's merged histograms is further from the one of its requests than a bucket is wide.
+-- Half a millisecond is allowed on top: below 1 ms there is one bucket.
+with exact as (
+
+    select
+        models.model_name,
+        percentile_disc(array[0.5, 0.9, 0.95, 0.99]) within group (order by requests.latency_ms) as percentiles_ms
+    from {{ tested_periods(ref('fct_api_requests'), 'requested_at') }} as requests
+    inner join {{ ref('dim_models') }} as models on requests.model_key = models.model_key
+    where requests.latency_ms is not null
+    group by models.model_name
+
+),
+
+merged as (
+
+    {% for mart in ['model_performance_hourly', 'model_performance_daily'] %}
+    {% if not loop.first %}
+        union all
+    {% endif %}
+    select
+        '{{ mart }}' as mart,
+        model_name,
+        sum(latency_histogram) as latency_histogram
+    from {{ tested_periods(ref(mart), 'day_on') }} as {{ mart }}
+    group by model_name
+    {% endfor %}
+
+)
+
+select
+    merged.mart,
+    exact.model_name,
+    quantiles.quantile,
+    exact.percentiles_ms[quantiles.position] as exact_ms,
+    {{ ref('model_performance_daily').schema }}.latency_quantile(merged.latency_histogram, quantiles.quantile) as merged_ms
+from exact
+inner join merged on exact.model_name = merged.model_name
+cross join lateral (values (1, 0.5), (2, 0.9), (3, 0.95), (4, 0.99)) as quantiles (position, quantile)
+where
+    abs(
+        {{ ref('model_performance_daily').schema }}.latency_quantile(merged.latency_histogram, quantiles.quantile)
+        - exact.percentiles_ms[quantiles.position]
+    ) > (exp({{ var('latency_bucket_width') }}) - 1) * exact.percentiles_ms[quantiles.position] + 0.5
