@@ -278,12 +278,16 @@ def _emails(names: list[str], companies: list[str]) -> list[str]:
     seen: Counter[str] = Counter()
     emails = []
     for name, company in zip(names, companies, strict=True):
-        first, last = name.split(" ", 1)
-        local, domain = f"{_slug(first)}.{_slug(last)}", f"{_slug(company, '-')}.example"
-        seen[f"{local}@{domain}"] += 1
-        nth = seen[f"{local}@{domain}"]
-        emails.append(f"{local}{nth if nth > 1 else ''}@{domain}")
+        address = email_address(name, company)
+        seen[address] += 1
+        emails.append(email_address(name, company, seen[address]))
     return emails
+
+
+def email_address(name: str, company: str, nth: int = 1) -> str:
+    """Return the address of the `nth` person of that name at the company."""
+    first, last = name.split(" ", 1)
+    return f"{_slug(first)}.{_slug(last)}{nth if nth > 1 else ''}@{_slug(company, '-')}.example"
 
 
 def _slug(text: str, joint: str = "") -> str:

@@ -1,164 +1,67 @@
 """Write a seeded synthetic data set: users, models, endpoints, dates, api_requests and manifest.json."""
 
-import argparse
-import fcntl
 import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 if __package__ in (None, ""):  # run as a script: find the package, and let none of its modules shadow another
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from generator.manifest import MANIFEST_NAME, PARTIAL_NAME, Arguments, TableFile, is_up_to_date, listed_files
+from generator.folder import GenerationError, held_for_writing
+from generator.manifest import MANIFEST_NAME, PARTIAL_NAME, TableFile, is_up_to_date, listed_files
+from generator.options import LATEST_END, Continuation, Job, build_parser, checked_continuation, checked_job
+from generator.ticks import Chain, Command, finish_publishing, read_chain, tick_folders
 
 # NumPy, Arrow, Faker and tqdm are imported where they are needed: an up-to-date data set is found without them.
 
-LAST_DAY = date(2025, 12, 31)  # of the default window
-EARLIEST_START, LATEST_END = date(1973, 1, 1), date(2100, 12, 31)  # sign-ups reach back three years, ids to 1970
-FORMATS = ("csv", "parquet")
 TABLES = ("users", "models", "endpoints", "dates", "api_requests")
-EPILOG = """examples:
-  python generator/generate_data.py --seed 42 --rows 500000
-  python generator/generate_data.py --rows 5_000_000 --days 730 --out /tmp/big --format parquet
-  python generator/generate_data.py --describe > distributions.json
-
-Same seed, rows, start, days, users and format: the same bytes, on any machine, whatever --workers and --chunk-rows.
-A run whose files are already there, with the right checksums and from the same generator, writes nothing.
-Exit status: 0 done or up to date, 1 failed (the folder shows what it showed before), 2 wrong arguments."""
-
-
-class GenerationError(Exception):
-    """A failure to report in one line; nothing half-written is visible."""
-
-
-@dataclass(frozen=True)
-class Number:
-    """A whole-number option, its default and its range."""
-
-    option: str
-    default: int
-    low: int
-    high: int
-    help: str
-
-    def holds(self, value: int | str) -> bool:
-        """Say whether `value` is a number in the range."""
-        return isinstance(value, int) and self.low <= value <= self.high
-
-
-NUMBERS = (
-    Number("seed", 42, 0, 2**63 - 1, "what every draw derives from"),
-    Number("rows", 500_000, 1, 10_000_000_000, "number of API requests"),
-    Number("days", 365, 1, 46_751, "calendar days that the requests fall on"),
-    Number("users", 2_000, 1, 500_000, "number of users; about 15 companies per 100"),
-    Number(
-        "workers", min(os.cpu_count() or 1, 8), 1, 256, "threads that draw and format; default: the CPUs, at most 8"
-    ),
-    Number(
-        "chunk-rows", 65_536, 1, 1_000_000_000, "requests that a worker prepares at a time (memory against overhead)"
-    ),
-)
-
-
-@dataclass(frozen=True)
-class Job:
-    """A checked command line."""
-
-    arguments: Arguments
-    out: Path
-    workers: int
-    chunk_rows: int
-    force: bool
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Return the command line's parser; ranges are checked by `checked_job`, all at once."""
-    parser = argparse.ArgumentParser(
-        prog="generate_data.py",
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    for number in NUMBERS:
-        shown = "" if number.option == "workers" else f" (default {number.default:,})"
-        parser.add_argument(
-            f"--{number.option}", metavar="N", default=str(number.default), help=f"{number.help}{shown}"
-        )
-    parser.add_argument(
-        "--start", metavar="DATE", help=f"first day, YYYY-MM-DD (default: so that the last is {LAST_DAY})"
-    )
-    parser.add_argument(
-        "--out",
-        metavar="DIR",
-        type=Path,
-        default=Path(".data/generated"),
-        help="folder to write to (default %(default)s)",
-    )
-    parser.add_argument("--format", metavar="csv|parquet", default="csv", help="of all five tables (default csv)")
-    parser.add_argument("--force", action="store_true", help="write even what is up to date or not ours")
-    parser.add_argument("--describe", action="store_true", help="print how each column is drawn, as JSON, and exit")
-    return parser
-
-
-def checked_job(options: argparse.Namespace) -> tuple[Job | None, list[str]]:
-    """Return the job that `options` ask for, or None and all that is wrong with them."""
-    values = {number.option: _whole_number(getattr(options, number.option.replace("-", "_"))) for number in NUMBERS}
-    problems = [
-        f"expected a whole number from {number.low:,} to {number.high:,}, found {values[number.option]!r}"
-        f" in --{number.option}"
-        for number in NUMBERS
-        if not number.holds(values[number.option])
-    ]
-    if options.format not in FORMATS:
-        problems.append(f"expected {' or '.join(FORMATS)}, found {options.format!r} in --format")
-    start = None
-    try:
-        start = None if options.start is None else date.fromisoformat(options.start)
-    except ValueError:
-        problems.append(f"expected a date YYYY-MM-DD, found {options.start!r} in --start")
-    if problems:
-        return None, problems
-    numbers = {option: int(value) for option, value in values.items()}
-    days = numbers["days"]
-    start = start or LAST_DAY - timedelta(days=days - 1)
-    if not EARLIEST_START <= start <= LATEST_END - timedelta(days=days - 1):
-        window = f"{days:,} days from {start}"
-        return None, [f"expected days from {EARLIEST_START} to {LATEST_END}, found {window} in --start and --days"]
-    arguments = Arguments(numbers["seed"], numbers["rows"], start.isoformat(), days, numbers["users"], options.format)
-    return Job(arguments, options.out, numbers["workers"], numbers["chunk-rows"], options.force), []
 
 
 def run(job: Job) -> str:
     """Write what is missing and return the summary line. Raises GenerationError."""
     began = time.monotonic()
-    try:
-        job.out.mkdir(parents=True, exist_ok=True)
-        with _locked(job.out):
-            if not job.force and is_up_to_date(job.out, job.arguments):
-                return (
-                    f"up to date: {job.arguments.rows:,} requests in {job.out} (checksums verified); --force rewrites"
-                )
-            _refuse_foreign_files(job)
-            tables = _write(job)
-    except OSError as error:
-        expected = "a folder that can be written and room for the files"
-        in_the_way = isinstance(error, FileExistsError | NotADirectoryError)
-        found = "a file" if in_the_way else f"'{error.strerror or error}'"
-        where = error.filename or job.out
-        raise GenerationError(
-            f"cannot write the data set: expected {expected}, found {found} at {where}; "
-            "free space or choose another --out"
-        ) from error
+    with held_for_writing(job.out, "choose another --out", is_created=True):
+        if not job.force and is_up_to_date(job.out, job.arguments):
+            return f"up to date: {job.arguments.rows:,} requests in {job.out} (checksums verified); --force rewrites"
+        _refuse_foreign_files(job)
+        ticks_before = len(tick_folders(job.out))
+        tables = _write(job)
+        dropped = ticks_before - len(tick_folders(job.out))
     counts = ", ".join(f"{table.rows:,} {name}" for name, table in tables.items())
     megabytes = sum(table.bytes for table in tables.values()) / 1e6
-    return f"wrote {counts} to {job.out} ({megabytes:,.1f} MB) in {time.monotonic() - began:.1f} s"
+    removed = f"; removed the {dropped:,} ticks of the data set before" if dropped else ""
+    return f"wrote {counts} to {job.out} ({megabytes:,.1f} MB) in {time.monotonic() - began:.1f} s{removed}"
+
+
+def run_continuation(job: Continuation) -> str:
+    """Append the days asked for and return the summary line. Raises GenerationError."""
+    began = time.monotonic()
+    command: Command = {"days": job.days, "until": job.until and job.until.isoformat(), "rows": job.rows}
+    with held_for_writing(job.folder, "continue a data set elsewhere"):
+        finished = finish_publishing(job.folder)
+        chain = read_chain(job.folder)
+        last = chain.next_day - timedelta(days=1)
+        if finished == command:
+            return f"finished what a killed run of this command had written: {job.folder} reaches {last}"
+        count = job.days if job.until is None else (job.until - last).days
+        if count is None or count <= 0:
+            return f"up to date: {job.folder} reaches {last}"
+        if last > LATEST_END - timedelta(days=count):
+            raise GenerationError(
+                f"cannot continue the data set: expected days up to {LATEST_END}, found {count:,} days after {last} in "
+                "--days; ask for fewer"
+            )
+        ticks = _write_ticks(job, chain, count, command)
+    rows = {table: sum(tick[table].rows for tick in ticks) for table in ("api_requests", "users", "models")}
+    days = f"{chain.next_day}" + (f" to {last + timedelta(days=count)}" if count > 1 else "")
+    return (
+        f"appended {days}: {rows['api_requests']:,} api_requests, {rows['users']:,} changed or new users, "
+        f"{rows['models']:,} changed models, in {job.folder}/ticks in {time.monotonic() - began:.1f} s"
+    )
 
 
 def describe() -> str:
@@ -177,28 +80,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:  # `| head` has read enough; Python's own flush at exit must not complain either
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    job, problems = checked_job(options)
+    job, problems = (checked_job if options.continued is None else checked_continuation)(options)
     if job is None:
         print(f"generate_data: wrong arguments: {'; '.join(problems)}; see --help", file=sys.stderr)
         return 2
     try:
-        summary = run(job)
+        summary = run(job) if isinstance(job, Job) else run_continuation(job)
     except GenerationError as error:
         print(f"generate_data: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"generate_data: interrupted; {job.out} shows what it showed before", file=sys.stderr)
+        folder = job.out if isinstance(job, Job) else job.folder
+        print(f"generate_data: interrupted; {folder} shows what it showed before", file=sys.stderr)
         return 130
     print(f"generate_data: {summary}", file=sys.stderr)
     return 0
-
-
-def _whole_number(text: str) -> int | str:
-    """Return the number that `text` writes, or `text` itself where it is none."""
-    try:
-        return int(text)
-    except ValueError:
-        return text
 
 
 def _write(job: Job) -> dict[str, TableFile]:
@@ -211,20 +107,16 @@ def _write(job: Job) -> dict[str, TableFile]:
         return write_data_set(job.out, job.arguments, Work(job.workers, job.chunk_rows), bar.update)
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold `folder` against a second generator; the lock goes with the process, however that ends."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise GenerationError(
-            f"cannot write the data set: expected no other writer, found one at work in {folder}; "
-            "wait for it or choose another --out"
-        ) from None
-    finally:
-        os.close(descriptor)
+def _write_ticks(job: Continuation, chain: Chain, count: int, command: Command) -> list[dict[str, TableFile]]:
+    """Write `count` ticks, with a progress bar on a terminal once it takes over two seconds."""
+    from tqdm import tqdm
+
+    from generator.continuation import row_counts, write_ticks
+    from generator.writer import Work
+
+    counts = row_counts(chain, count, job.rows)
+    with tqdm(total=sum(counts), unit=" rows", unit_scale=True, disable=None, delay=2, leave=False) as bar:
+        return write_ticks(job.folder, chain, counts, command, Work(job.workers, job.chunk_rows), bar.update)
 
 
 def _refuse_foreign_files(job: Job) -> None:

@@ -39,9 +39,12 @@ class TableFile:
     sha256: str
 
 
-def manifest_text(arguments: Arguments, tables: dict[str, TableFile]) -> str:
-    """Return the manifest: sorted keys, final newline, nothing that depends on the time or the machine."""
-    content = {
+def manifest_text(arguments: Arguments, tables: dict[str, TableFile], place: dict[str, object] | None = None) -> str:
+    """Return the manifest: sorted keys, final newline, nothing that depends on the time or the machine.
+
+    `place` says of a tick where in the chain it stands: day, sequence and previous_sha256.
+    """
+    content = (place or {}) | {
         "format": MANIFEST_FORMAT,
         "source": SOURCE,
         "arguments": asdict(arguments),
@@ -49,6 +52,16 @@ def manifest_text(arguments: Arguments, tables: dict[str, TableFile]) -> str:
         "tables": {name: asdict(table) for name, table in tables.items()},
     }
     return json.dumps(content, indent=2, sort_keys=True) + "\n"
+
+
+def data_sha256(tables: dict[str, TableFile], previous_sha256: str = "") -> str:
+    """Return the identity of a set's data: of its files and, of a tick, of all the sets before it.
+
+    Version and comments of the generator do not count, so that an edit there does not break a chain of ticks.
+    """
+    lines = [f"{name} {table.sha256}\n" for name, table in sorted(tables.items())]
+    previous = f"previous {previous_sha256}\n" if previous_sha256 else ""
+    return hashlib.sha256((previous + "".join(lines)).encode()).hexdigest()
 
 
 def generator_sha256() -> str:
@@ -80,10 +93,17 @@ def is_up_to_date(folder: Path, arguments: Arguments) -> bool:
     if content.get("format") != MANIFEST_FORMAT or content.get("generator_sha256") != generator_sha256():
         return False
     try:
-        tables = [TableFile(**table) for table in content["tables"].values()]  # type: ignore[attr-defined]
-        return all(_has_checksum(folder / table.file, table) for table in tables)
-    except (OSError, KeyError, TypeError, AttributeError):
+        return all(has_checksum(folder / table.file, table) for table in listed_tables(content).values())
+    except (OSError, ValueError):
         return False
+
+
+def listed_tables(content: dict[str, object]) -> dict[str, TableFile]:
+    """Return the files of a manifest by table; raises ValueError where it is none of ours."""
+    try:
+        return {name: TableFile(**table) for name, table in content["tables"].items()}  # type: ignore[attr-defined]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"no list of tables ({error})") from None
 
 
 def listed_files(folder: Path) -> set[str]:
@@ -94,7 +114,8 @@ def listed_files(folder: Path) -> set[str]:
     return {name for name in names if Path(name).name == name and Path(name).suffix in (".csv", ".parquet")}
 
 
-def _has_checksum(path: Path, table: TableFile) -> bool:
+def has_checksum(path: Path, table: TableFile) -> bool:
+    """Say whether the file at `path` is the one listed; raises OSError where it cannot be read."""
     if path.stat().st_size != table.bytes:
         return False
     with path.open("rb") as file:

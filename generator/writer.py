@@ -22,7 +22,16 @@ import pyarrow.parquet
 from generator.distributions import child_stream
 from generator.entities import Window, dates_table, endpoints_table, models_table, users_table
 from generator.formats import REQUEST_SCHEMA, REQUESTS_CSV_HEADER, requests_csv, requests_table, table_csv
-from generator.manifest import MANIFEST_NAME, PARTIAL_NAME, Arguments, TableFile, listed_files, manifest_text
+from generator.manifest import (
+    MANIFEST_NAME,
+    PARTIAL_NAME,
+    Arguments,
+    TableFile,
+    data_sha256,
+    listed_files,
+    manifest_text,
+)
+from generator.ticks import drop_ticks_of_another_set
 from generator.traffic import ALLOCATION_STREAM, BLOCK_STREAM, Block, Requests, blocks, draw_block, population
 
 REQUESTS_NAME = "api_requests"
@@ -84,6 +93,7 @@ def write_data_set(folder: Path, arguments: Arguments, work: Work, on_rows: OnRo
     try:
         tables = _write_tables(partial, arguments, work, on_rows)
         (partial / MANIFEST_NAME).write_text(manifest_text(arguments, tables), encoding="utf-8", newline="\n")
+        drop_ticks_of_another_set(folder, data_sha256(tables))
         _publish(partial, folder, [table.file for table in tables.values()])
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -107,20 +117,27 @@ def _write_tables(partial: Path, arguments: Arguments, work: Work, on_rows: OnRo
     users = users_table(arguments.seed, window, arguments.users)
     models = models_table(window)
     tables = {"users": users, "models": models, "endpoints": endpoints_table(), "dates": dates_table(window)}
-    written = {name: _write_table(partial / f"{name}.{arguments.format}", table) for name, table in tables.items()}
+    written = {name: write_table(partial / f"{name}.{arguments.format}", table) for name, table in tables.items()}
     people = population(users, models, window)
 
     def draw(block: Block) -> Requests:
         return draw_block(child_stream(arguments.seed, BLOCK_STREAM, block.index), block, window, people)
 
     plan = blocks(child_stream(arguments.seed, ALLOCATION_STREAM), arguments.rows, window)
-    write_requests = _write_requests_csv if arguments.format == "csv" else _write_requests_parquet
-    with HashedFile(partial / f"{REQUESTS_NAME}.{arguments.format}") as file:
-        write_requests(file, plan, draw, work, on_rows)
-    return written | {REQUESTS_NAME: file.described(arguments.rows)}
+    path = partial / f"{REQUESTS_NAME}.{arguments.format}"
+    return written | {REQUESTS_NAME: write_requests(path, plan, draw, work, on_rows)}
 
 
-def _write_table(path: Path, table: pa.Table) -> TableFile:
+def write_requests(path: Path, plan: list[Block], draw: DrawBlock, work: Work, on_rows: OnRows) -> TableFile:
+    """Write the requests of all blocks to a new file, CSV or Parquet by its name."""
+    write = _write_requests_csv if path.suffix == ".csv" else _write_requests_parquet
+    with HashedFile(path) as file:
+        write(file, plan, draw, work, on_rows)
+    return file.described(sum(block.rows for block in plan))
+
+
+def write_table(path: Path, table: pa.Table) -> TableFile:
+    """Write a small table to a new file, CSV or Parquet by its name."""
     with HashedFile(path) as file:
         if path.suffix == ".csv":
             file.write(table_csv(table))
