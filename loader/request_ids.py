@@ -6,29 +6,20 @@ import hashlib
 import uuid
 from collections.abc import Iterable
 
-import numpy as np
 import pyarrow as pa
 
 NAMESPACE = uuid.UUID("5a0c9d0e-6f3b-5f0f-9c52-0f4d3c1f7b7e")
 """Ours, drawn once. Changing it changes every imported id."""
-_HEX_DIGITS = 32
+_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}  # the RFC's variant: bits 10
 
 
 def request_ids(prefix: str, keys: Iterable[object]) -> pa.StringArray:
-    """Return uuid5(NAMESPACE, prefix + key) of each key, as 32 hexadecimal digits.
-
-    One SHA-1 a key is what the version asks for; the rest is done for all of them at once, several times faster than
-    `uuid.uuid5`.
-    """
+    """Return uuid5(NAMESPACE, prefix + key) of each key, as 32 hexadecimal digits: `uuid.uuid5`, a few times faster."""
     start = hashlib.sha1(NAMESPACE.bytes + prefix.encode(), usedforsecurity=False)
-    digests = []
+    ids = []
     for key in keys:
         digest = start.copy()
         digest.update(str(key).encode())
-        digests.append(digest.digest()[:16])
-    octets = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 16).copy()
-    octets[:, 6] = octets[:, 6] & 0x0F | 0x50  # version 5
-    octets[:, 8] = octets[:, 8] & 0x3F | 0x80  # variant of RFC 9562
-    offsets = np.arange(len(digests) + 1, dtype=np.int32) * _HEX_DIGITS
-    text = octets.tobytes().hex().encode()
-    return pa.StringArray.from_buffers(len(digests), pa.py_buffer(offsets), pa.py_buffer(text))
+        digits = digest.hexdigest()
+        ids.append(f"{digits[:12]}5{digits[13:16]}{_VARIANT[digits[16]]}{digits[17:32]}")
+    return pa.array(ids, pa.string())
