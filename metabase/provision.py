@@ -93,7 +93,7 @@ def unknown_lines(plan: Plan) -> list[str]:
 def write_links(path: Path, dashboards: tuple[Dashboard, ...], uuids: dict[str, str], tell: Tell) -> None:
     """Write links.json; tell when it changed, because the site holds a copy."""
     if write_json(path, links(dashboards, uuids)):
-        tell(f"{path}: written; rebuild the site when it is already running (make site)")
+        tell(f"{path}: written; rebuild the site if it was built before")
 
 
 def published_uuids(instance: Instance) -> dict[str, str]:
