@@ -37,8 +37,8 @@ days as (
 
 ),
 
--- A user counts as active in the window of n days from an active day on, until the next one takes over or the window ends:
--- one step up and one down per active day, instead of a count of distinct users per window.
+-- A user is active in the window of n days from an active day on, until the next one takes over or the window ends: one
+-- step up and one down per active day, instead of a count of distinct users per window.
 followed as (
 
     select

@@ -34,7 +34,7 @@ cohorts as (
 
 ),
 
--- A day may begin before the UTC day the user signed up on, and so the month: that activity belongs to the month of sign-up.
+-- A day of the report time zone may lie before the UTC day of sign-up, and so may the month: it counts as that of sign-up.
 active as (
 
     select
@@ -43,7 +43,9 @@ active as (
         count(distinct users.user_id) as active_users
     from users
     inner join activity on users.user_id = activity.user_id
-    group by 1, 2
+    group by
+        {{ month_of('users.signed_up_on') }},
+        greatest({{ month_of('activity.day_on') }}, {{ month_of('users.signed_up_on') }})
 
 ),
 

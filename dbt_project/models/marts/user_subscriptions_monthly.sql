@@ -53,8 +53,8 @@ final as (
     -- The version that held when the month ended; nobody has one before signing up.
     inner join users
         on
-            users.valid_from < months.ended_at
-            and (users.valid_to is null or users.valid_to >= months.ended_at)
+            months.ended_at > users.valid_from
+            and (users.valid_to is null or months.ended_at <= users.valid_to)
     inner join tiers on users.billing_tier = tiers.billing_tier
 
 )

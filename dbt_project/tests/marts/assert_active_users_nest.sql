@@ -1,4 +1,12 @@
 -- Fails if a day has more active users than its week or its week more than its month, or if there are more than users.
+with users as (
+
+    select count(*) as users
+    from {{ ref('dim_users') }}
+    where user_id <> 0
+
+)
+
 select
     engagement.day_on,
     engagement.daily_active_users,
@@ -6,7 +14,7 @@ select
     engagement.monthly_active_users,
     users.users
 from {{ ref('engagement_daily') }} as engagement
-cross join (select count(*) as users from {{ ref('dim_users') }} where user_id <> 0) as users
+cross join users
 where
     engagement.daily_active_users > engagement.weekly_active_users
     or engagement.weekly_active_users > engagement.monthly_active_users

@@ -6,7 +6,7 @@ with followed as (
         started_at,
         ended_at,
         lead(started_at) over (partition by user_id order by started_at) as next_started_at
-    from {{ tested_rows(ref('sessions'), 'started_at') }} as sessions
+    from {{ tested_rows(ref('sessions'), 'started_at') }}
 
 )
 
