@@ -16,7 +16,7 @@ _MAGIC = {
     b"\xfd7zXZ\x00": "xz data; decompress it first (unxz)",
     b"\xff\xfe": "UTF-16 text; convert it to UTF-8 first (iconv -f UTF-16 -t UTF-8)",
     b"\xfe\xff": "UTF-16 text; convert it to UTF-8 first (iconv -f UTF-16 -t UTF-8)",
-    b"PAR1": "a Parquet file; name it .parquet",
+    b"PAR1": "a Parquet file",
 }
 _SNIFFED_BYTES = 4096
 
