@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from metabase.desired import Desired, DesiredDashboard, State
@@ -37,8 +37,8 @@ class Instance:
     database: Found | None = None
     database_works: bool = True
     collection: Found | None = None
-    cards: Mapping[str, Found] = ()  # type: ignore[assignment]
-    dashboards: Mapping[str, Found] = ()  # type: ignore[assignment]
+    cards: Mapping[str, Found] = field(default_factory=dict)
+    dashboards: Mapping[str, Found] = field(default_factory=dict)
     unknown: tuple[Unknown, ...] = ()
     conflicts: tuple[str, ...] = ()
 
