@@ -80,6 +80,7 @@ def spend_until(
     `paths` (paths x days of 24 hours from `starts_at`) come from a DailyOutlook and must reach `until`; a part of a day
     counts in proportion. `spent` is what this period has cost before `starts_at`. Raises SeriesError.
     """
+    _check_paths(paths)
     days = (until - starts_at) / timedelta(days=1)
     if days > paths.shape[1]:
         raise SeriesError(
@@ -97,7 +98,11 @@ def spend_until(
 
 
 def run_out(paths: Values, starts_at: datetime, remaining: float) -> RunOut:
-    """Return when `remaining` is used up, by linear interpolation inside a day; see `spend_until` for the arguments."""
+    """Return when `remaining` is used up, by linear interpolation inside a day; see `spend_until` for the arguments.
+
+    Raises SeriesError when there are no paths.
+    """
+    _check_paths(paths)
     if remaining <= 0:
         return RunOut(starts_at + timedelta(days=paths.shape[1]), 1.0, starts_at, starts_at, starts_at, starts_at)
     sums = np.cumsum(paths, axis=1)
@@ -151,6 +156,11 @@ def rate_risk(
         for hour in np.flatnonzero(chances >= shown_from).tolist()
     ]
     return RateRisk(limit_per_minute, peak_ratio, hours, float(chances.sum()), tuple(found))
+
+
+def _check_paths(paths: Values) -> None:
+    if not len(paths):
+        raise SeriesError("budget: expected at least 5 days of history, found less; wait for more data")
 
 
 def _moment(ordered_days: Values, share: float, starts_at: datetime) -> datetime | None:

@@ -42,6 +42,7 @@ examples:
 """
 TUNING_METRICS = ("requests", "input_tokens", "output_tokens")
 DEFAULT_EVALUATION_ORIGINS = 60
+Job = tuple[HourlySeries, Flags, int]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,12 +63,12 @@ def parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--workload", help="which workload, if the file has several")
     one.add_argument("--metric", help="which column, or tokens, or cost_usd; needed if the file has several")
-    one.add_argument("--horizon", type=int, default=HOURLY_HOURS, metavar="HOURS", help="default %(default)s")
+    one.add_argument("--horizon", type=count, default=HOURLY_HOURS, metavar="HOURS", help="default %(default)s")
     one.add_argument(
-        "--origins", type=int, default=MAX_ORIGINS, help="backtest origins, 12 h apart, default %(default)s"
+        "--origins", type=count, default=MAX_ORIGINS, help="backtest origins, 12 h apart, default %(default)s"
     )
     one.add_argument("--since", type=datetime.fromisoformat, metavar="TIME", help="train on this time and later only")
-    one.add_argument("--usd-per-mtok", type=float, nargs=2, metavar=("IN", "OUT"), help="prices for cost_usd")
+    one.add_argument("--usd-per-mtok", type=price, nargs=2, metavar=("IN", "OUT"), help="prices for cost_usd")
     one.add_argument("--seed", type=int, default=0, help="seed of the paths beyond the hourly forecast")
     one.add_argument("--format", choices=("csv", "json"), default="csv", help="default %(default)s")
     two = commands.add_parser(
@@ -76,9 +77,9 @@ def parser() -> argparse.ArgumentParser:
     two.add_argument("file", type=Path, help="CSV file to read, - for standard input")
     two.add_argument("--metric", action="append", help="only this column (repeatable); default: all measures")
     two.add_argument(
-        "--origins", type=int, default=DEFAULT_EVALUATION_ORIGINS, help="newest origins to score, default %(default)s"
+        "--origins", type=count, default=DEFAULT_EVALUATION_ORIGINS, help="newest origins to score, default %(default)s"
     )
-    two.add_argument("--workers", type=int, default=None, help="processes, default: one per core")
+    two.add_argument("--workers", type=count, default=None, help="processes, default: one per core")
     two.add_argument("--format", choices=("text", "json"), default="text", help="default %(default)s")
     for command in (one, two):
         command.add_argument("--timezone", help="zone of times that carry none, such as Europe/Berlin; default UTC")
@@ -86,6 +87,20 @@ def parser() -> argparse.ArgumentParser:
             "--duplicates", choices=("error", "sum", "last"), default="error", help="rows for one hour"
         )
     return top
+
+
+def count(text: str) -> int:
+    """Read a number of things, at least 1."""
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, found {number}")
+    return number
+
+
+def price(text: str) -> float:
+    """Read a price, 0 or more."""
+    if not 0 <= (number := float(text)) < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a price of 0 or more, found {text}")
+    return number
 
 
 def run(arguments: argparse.Namespace) -> str:
@@ -124,17 +139,12 @@ def run_evaluate(arguments: argparse.Namespace) -> str:
     table = read_file(arguments.file)
     present = [metric for metric in TUNING_METRICS if metric in table.metrics]
     metrics = arguments.metric or present or list(table.metrics)
-    jobs: list[tuple[HourlySeries, Flags, int]] = []
+    jobs: list[Job] = []
     unread: list[Skipped] = []
     for metric in metrics:
-        rows: list[HourlySeries] = []
-        for workload in table.workloads:
-            try:
-                rows.append(table.series(workload, metric, arguments.timezone, arguments.duplicates))
-            except SeriesError as error:
-                unread.append(Skipped(workload, metric, str(error)))
-        outages = outage_flags(rows)
-        jobs += [(one, outages[one.workload], arguments.origins) for one in rows]
+        found, refused = evaluation_jobs(table, metric, arguments)
+        jobs += found
+        unread += refused
     if not jobs:
         raise SeriesError(unread[0].reason)
     evaluations = list(evaluate_all(jobs, arguments.workers))
@@ -146,18 +156,26 @@ def run_evaluate(arguments: argparse.Namespace) -> str:
             groups += pooled(metric, [result for result in results if result.metric == metric])
     groups += pooled("all series", results)
     seconds = time.perf_counter() - started
-    scored = sum(evaluation.skipped is None for evaluation in evaluations)
-    busy = sum(evaluation.seconds for evaluation in evaluations)
-    print(
-        f"evaluate: {scored} of {len(evaluations)} series scored in {seconds:.1f} s ({busy:.1f} s of fitting)",
-        file=sys.stderr,
-    )
+    print(f"evaluate: {output.evaluation_summary(evaluations, seconds)}", file=sys.stderr)
     if arguments.format == "json":
         return output.evaluation_json(evaluations, groups, seconds)
-    return output.evaluation_text(evaluations, groups)
+    return output.evaluation_text(evaluations, groups, seconds)
 
 
-def evaluate_all(jobs: Sequence[tuple[HourlySeries, Flags, int]], workers: int | None) -> Iterator[SeriesEvaluation]:
+def evaluation_jobs(table: Table, metric: str, arguments: argparse.Namespace) -> tuple[list[Job], list[Skipped]]:
+    """Return what to evaluate of one metric, and the series that cannot be read, with the reason."""
+    rows: list[HourlySeries] = []
+    refused: list[Skipped] = []
+    for workload in table.workloads:
+        try:
+            rows.append(table.series(workload, metric, arguments.timezone, arguments.duplicates))
+        except SeriesError as error:
+            refused.append(Skipped(workload, metric, str(error)))
+    outages = outage_flags(rows)
+    return [(one, outages[one.workload], arguments.origins) for one in rows], refused
+
+
+def evaluate_all(jobs: Sequence[Job], workers: int | None) -> Iterator[SeriesEvaluation]:
     """Evaluate series in processes (`workers` of them, None = one per core), in the order given."""
     progress = tqdm(total=len(jobs), unit="series", disable=None, delay=2)
     if workers == 1 or len(jobs) <= 2:

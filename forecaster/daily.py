@@ -51,14 +51,14 @@ class DailyOutlook:
 def daily_outlook(history: Values, totals: Band, test: Backtest, days: int, seed: int) -> DailyOutlook:
     """Draw the next `days` totals of 24 hours; the first ones are those of the hourly forecast (`totals`).
 
-    With less than 5 days of history nothing can be drawn: the level repeats under a wide, uncalibrated band, and
-    `paths` holds that level only.
+    With less than 5 days of history nothing can be drawn: the level repeats under a wide, uncalibrated band, and there
+    are no paths.
     """
     past = day_totals(history)
     head = len(totals.forecast)
     if len(past) < MIN_DAYS:
         level = np.full(days, totals.forecast[-1])
-        return DailyOutlook(uncalibrated_band(level, np.append(past, 0.0)), level[None, :], _no_coverage())
+        return DailyOutlook(uncalibrated_band(level, np.append(past, 0.0)), np.empty((0, days)), _no_coverage())
     paths = daily_paths(past, totals.forecast, _head_errors(test), days, np.random.default_rng(seed), PATHS)
     band = path_band(paths)
     first = Band(

@@ -32,9 +32,11 @@ FORECAST_COLUMNS = (
     "state",
 )
 POOLED_HEADER = (
-    "series            horizon  series  MAE/naive   won  worst  cover80 cover95  width80 width95  CRPS/naive"
+    "pooled            horizon  series  MAE/naive   won  worst  cover80 cover95  width80 width95  CRPS/naive"
 )
-SERIES_HEADER = "series            metric         horizon  MAE/naive  cover80 cover95  width80 width95    CRPS  hours"
+SERIES_HEADER = (
+    "series            metric         horizon  MAE/naive  cover80 cover95  width80 width95    CRPS  hours seconds"
+)
 
 
 def forecast_rows(forecast: Forecast) -> list[dict[str, Any]]:
@@ -89,12 +91,16 @@ def forecast_summary(forecast: Forecast) -> str:
     return f"{series.name}: {len(series.values)} hours to {_stamp(series.ends_at)}, {forecast.state}; {error}; {bands}"
 
 
-def evaluation_text(evaluations: Sequence[SeriesEvaluation], pooled: Sequence[Pooled]) -> str:
-    """Return the figures of every series and pooled, as a table for reading."""
+def evaluation_text(evaluations: Sequence[SeriesEvaluation], pooled: Sequence[Pooled], seconds: float) -> str:
+    """Return the figures of every series and pooled, as tables for reading.
+
+    A series' seconds are those of all its origins and both horizons.
+    """
     lines = [SERIES_HEADER]
     lines += [
         f"{row.workload:17.17} {row.metric:14} {row.horizon:5} h {row.relative_mae:10.3f} {row.coverage_80:8.1%}"
         f" {row.coverage_95:7.1%} {row.width_80:8.2f} {row.width_95:7.2f} {row.crps:7.3f} {row.hour_count:6}"
+        f" {evaluation.seconds:7.2f}"
         for evaluation in evaluations
         for row in evaluation.results
     ]
@@ -108,7 +114,15 @@ def evaluation_text(evaluations: Sequence[SeriesEvaluation], pooled: Sequence[Po
         for group in pooled
     ]
     lines.append("naive = same hour yesterday; ratios are geometric means; widths and CRPS in units of its MAE")
+    lines.append(evaluation_summary(evaluations, seconds))
     return "\n".join(lines) + "\n"
+
+
+def evaluation_summary(evaluations: Sequence[SeriesEvaluation], seconds: float) -> str:
+    """Return one line with counts and seconds."""
+    scored = sum(evaluation.skipped is None for evaluation in evaluations)
+    busy = sum(evaluation.seconds for evaluation in evaluations)
+    return f"{scored} of {len(evaluations)} series scored in {seconds:.1f} s ({busy:.1f} s over all processes)"
 
 
 def evaluation_json(evaluations: Sequence[SeriesEvaluation], pooled: Sequence[Pooled], seconds: float) -> str:

@@ -54,6 +54,15 @@ def test_run_out_gives_a_range_and_leaves_out_what_lies_beyond_the_paths():
     assert found.late_80_at is None and found.by_80_at is None
 
 
+def test_a_budget_needs_paths():
+    for judge in (
+        lambda: run_out(np.empty((0, 30)), START, 5.0),
+        lambda: spend_until(np.empty((0, 30)), START, 0, START),
+    ):
+        with pytest.raises(SeriesError, match="at least 5 days of history"):
+            judge()
+
+
 def test_run_out_of_nothing_is_now():
     assert run_out(STEADY, START, 0.0).expected_at == START
 

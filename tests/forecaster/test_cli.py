@@ -67,8 +67,9 @@ def test_forecast_prices_tokens_and_reaches_a_month(usage):
     rows = document["rows"]
     assert [row["kind"] for row in rows].count("daily_total") == 28
     values = [float(line.split(",")[2]) for line in usage.read_text().splitlines() if line.startswith("batch")]
-    assert rows[0]["forecast"] == pytest.approx(np.mean(values) * (600 + 200) / 1e6, rel=0.9)
-    assert "2" in document["notes"][0]
+    total = next(row["forecast"] for row in rows if row["kind"] == "total_24h")
+    assert total == pytest.approx(np.sum(values[-24:]) * (300 * 2 + 20 * 10) / 1e6, rel=0.2)
+    assert "beyond 48 hours only 24-hour totals" in " ".join(document["notes"])
 
 
 def test_forecast_trains_from_a_moment_on(usage, capsys):
@@ -94,6 +95,7 @@ def test_evaluate_prints_series_and_pooled_figures(usage, capsys):
     assert sum(line.startswith("chat") for line in lines) == 4
     assert any(line.startswith("all series") and " 24 h " in line for line in lines)
     assert any(line.startswith("tokens") for line in lines)
+    assert lines[-1].startswith("4 of 4 series scored in ")
     assert "evaluate: 4 of 4 series scored in" in capsys.readouterr().err
 
 
