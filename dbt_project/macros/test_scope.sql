@@ -39,7 +39,8 @@
 {# Runs after a build. A build of everything that failed nowhere has tested what it changed. #}
 {% macro note_tested_changes(results) -%}
     {%- set is_whole = flags.WHICH == 'build' and not invocation_args_dict.get('select')
-        and not invocation_args_dict.get('exclude') and not invocation_args_dict.get('exclude_resource_types') -%}
+        and not invocation_args_dict.get('exclude')
+        and 'test' not in (invocation_args_dict.get('exclude_resource_types') or []) | map('string') -%}
     {%- set bad = results | selectattr('status', 'in', ['error', 'fail', 'skipped']) | list -%}
     {%- if is_whole and not bad -%}
         {% if target.role %}set role {{ target.role }};{% endif %}
