@@ -78,27 +78,14 @@ class Table:
 def read_table(lines: Iterable[str], source: str) -> Table:
     """Read CSV lines; raises SeriesError when there is no header with a time column, or a time or a row is broken."""
     rows = _rows(lines, source)
-    header = [name.strip().lower() for name in next(rows, (0, []))[1]]
-    time_at = next((header.index(name) for name in TIME_COLUMNS if name in header), None)
-    if time_at is None:
-        raise SeriesError(
-            f"{source}: expected a header with a time column ({', '.join(TIME_COLUMNS)}), found"
-            f" {', '.join(header) or 'nothing'}; see `python -m forecaster forecast --help` for the shape"
-        )
-    workload_at = header.index(WORKLOAD_COLUMN) if WORKLOAD_COLUMN in header else None
-    measures = {at: name for at, name in enumerate(header) if name and at not in (time_at, workload_at)}
-    repeated = sorted({name for name in header if header.count(name) > 1})
-    if repeated:
-        raise SeriesError(f"{source}: expected each column once, found {', '.join(repeated)} repeated; rename one")
-    if not measures:
-        raise SeriesError(f"{source}: expected at least one column of values, found only {', '.join(header)}; add one")
+    width, time_at, workload_at, measures = _columns(next(rows, (0, []))[1], source)
     stamps: dict[str, list[datetime]] = {}
     columns: dict[tuple[str, str], _Column] = {}
     times: dict[str, datetime | None] = {}
     broken: list[str] = []
     for line, cells in rows:
-        if len(cells) != len(header):
-            broken.append(f"{len(cells)} cells instead of {len(header)} in line {line}")
+        if len(cells) != width:
+            broken.append(f"{len(cells)} cells instead of {width} in line {line}")
             continue
         text = cells[time_at].strip()
         if text not in times:
@@ -122,6 +109,25 @@ def read_table(lines: Iterable[str], source: str) -> Table:
     if {"input_tokens", "output_tokens"} <= set(names) and "tokens" not in names:
         names += ("tokens",)
     return Table(source, names, stamps, columns)
+
+
+def _columns(names: list[str], source: str) -> tuple[int, int, int | None, dict[int, str]]:
+    """Return the number of columns, where time and workload stand, and the names of the others by position."""
+    header = [name.strip().lower() for name in names]
+    time_at = next((header.index(name) for name in TIME_COLUMNS if name in header), None)
+    if time_at is None:
+        raise SeriesError(
+            f"{source}: expected a header with a time column ({', '.join(TIME_COLUMNS)}), found"
+            f" {', '.join(header) or 'nothing'}; see `python -m forecaster forecast --help` for the shape"
+        )
+    workload_at = header.index(WORKLOAD_COLUMN) if WORKLOAD_COLUMN in header else None
+    measures = {at: name for at, name in enumerate(header) if name and at not in (time_at, workload_at)}
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if repeated:
+        raise SeriesError(f"{source}: expected each column once, found {', '.join(repeated)} repeated; rename one")
+    if not measures:
+        raise SeriesError(f"{source}: expected at least one column of values, found only {', '.join(header)}; add one")
+    return len(header), time_at, workload_at, measures
 
 
 def _rows(lines: Iterable[str], source: str) -> Iterator[tuple[int, list[str]]]:
