@@ -1,4 +1,4 @@
-"""Command line of the loader: `python -m loader load | import | init | status`."""
+"""Command line of the loader: `python -m loader load | append | import | init | status`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import sys
 
 from loader.arguments import parse_arguments
-from loader.commands import import_log, initialise_database, load_data_set, load_status
+from loader.commands import append_day, import_log, initialise_database, load_data_set, load_status
 from loader.errors import LoadError
 from loader.load import Policy
 from warehouse.connection import WarehouseUnavailable
@@ -35,6 +35,8 @@ def _run(options: argparse.Namespace) -> str:
     """Run a command that changes the warehouse; return its summary."""
     if options.command == "init":
         return initialise_database()
+    if options.command == "append":
+        return append_day(options.directory, Policy(options.max_reject_ratio))
     policy = Policy(options.max_reject_ratio, options.swap_wait_s, options.force)
     if options.command == "load":
         return load_data_set(options.directory, policy)

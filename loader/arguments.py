@@ -14,14 +14,16 @@ from loader.sources import FORMATS, FORMATS_WITHOUT_CALENDAR
 _EXAMPLES = """\
 examples:
   python -m loader load .data/generated
+  python -m loader append .data/generated/ticks/2026-01-01
   python -m loader import --from azure-llm AzureLLMInferenceTrace_code.csv
   python -m loader import --from azure-llm --source azure-llm-conv AzureLLMInferenceTrace_conv.csv
   python -m loader import --from burstgpt --epoch 2023-03-06T00:00:00Z BurstGPT_1.csv
   python -m loader status
 
-A load replaces its own source, whole or not at all, and leaves every other alone. Rows that do not fit are in
-raw_staging.rejected_rows with file, line and reason. The server is the one that PGHOST and the other libpq variables
-name, else the embedded one.
+A load replaces its own source, whole or not at all, and leaves every other alone; that of a generated set appends its
+ticks (days added with --continue) as well, each whole or not at all, and only those that are not there yet. Rows that
+do not fit are in raw_staging.rejected_rows with file, line and reason. The server is the one that PGHOST and the other
+libpq variables name, else the embedded one.
 """
 
 
@@ -34,7 +36,7 @@ def parse_arguments(words: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    load = commands.add_parser("load", help="load a generated data set (a folder with manifest.json)")
+    load = commands.add_parser("load", help="load a generated data set (a folder with manifest.json) and its ticks")
     load.add_argument("directory", type=Path, metavar="DIR", help="the folder generate_data.py wrote")
     log = commands.add_parser(
         "import",
@@ -48,12 +50,15 @@ def parse_arguments(words: list[str] | None) -> argparse.Namespace:
     log.add_argument("--epoch", type=_instant, metavar="TIME", help="when the log's clock was 0, if it has no calendar")
     for command in (load, log):
         command.add_argument("--force", action="store_true", help="load even what is up to date")
+        wait = "fail when readers hold the swap back for longer (default: 300)"
+        command.add_argument("--swap-wait-s", type=_seconds, default=Policy.swap_wait_s, metavar="SECONDS", help=wait)
+    tick = commands.add_parser("append", help="append one tick (a folder DIR/ticks/YYYY-MM-DD) to the loaded data set")
+    tick.add_argument("directory", type=Path, metavar="TICK", help="the folder generate_data.py --continue wrote")
+    for command in (load, log, tick):
         ratio = "fail beyond this share of rejected rows (default: 0.01)"
         command.add_argument(
             "--max-reject-ratio", type=_ratio, default=Policy.max_reject_ratio, metavar="SHARE", help=ratio
         )
-        wait = "fail when readers hold the swap back for longer (default: 300)"
-        command.add_argument("--swap-wait-s", type=_seconds, default=Policy.swap_wait_s, metavar="SECONDS", help=wait)
     commands.add_parser("init", help="create or update roles, schemas and raw tables; set the roles' passwords")
     commands.add_parser("status", help="print the latest loads")
     options = parser.parse_args(words)

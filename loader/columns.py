@@ -6,7 +6,7 @@ digits beyond the microsecond are cut off, never rounded, so that no request mov
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -141,12 +141,21 @@ def typed_batch(
     faults: dict[int, list[str]] = {}
     arrays = [_typed_column(column, values, faults) for column, values in zip(columns, fields, strict=True)]
     rows = pa.record_batch(arrays, names=[column.name for column in columns])
-    if faults:
-        kept = [i for i in range(rows.num_rows) if i not in faults]
-        rows = rows.take(pa.array(kept, pa.int64()))
-        rejects = [*rejects, *(Reject(line_numbers[i], texts[i], "; ".join(faults[i])) for i in faults)]
-        line_numbers, texts = [line_numbers[i] for i in kept], [texts[i] for i in kept]
-    return Batch(rows, line_numbers, texts, sorted(rejects))
+    return without_rows(Batch(rows, line_numbers, texts, sorted(rejects)), faults)
+
+
+def without_rows(batch: Batch, faults: Mapping[int, Sequence[str]]) -> Batch:
+    """Return `batch` with the rows that have `faults`, by place, as rejects."""
+    if not faults:
+        return batch
+    kept = [i for i in range(batch.rows.num_rows) if i not in faults]
+    rejects = [Reject(batch.line_numbers[i], batch.texts[i], "; ".join(faults[i])) for i in faults]
+    return Batch(
+        batch.rows.take(pa.array(kept, pa.int64())),
+        [batch.line_numbers[i] for i in kept],
+        [batch.texts[i] for i in kept],
+        sorted([*batch.rejects, *rejects]),
+    )
 
 
 def _typed_column(column: Column, texts: pa.StringArray, faults: dict[int, list[str]]) -> pa.Array:

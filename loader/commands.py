@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import psycopg
+from tqdm import tqdm
 
 from loader.errors import LoadError, database_error_text
 from loader.files import check_is_text, sha256_of
 from loader.fill import TableInput
-from loader.ledger import Origin, status_lines
+from loader.ledger import Origin, live_batches, status_lines
 from loader.load import Load, Policy, loading, prepare_session, replace_source, up_to_date
-from loader.manifest import FILE_NAME, SOURCE, TableFile, read_manifest, verify_files
+from loader.manifest import (
+    FILE_NAME,
+    SOURCE,
+    TICKS_NAME,
+    Manifest,
+    TableFile,
+    read_manifest,
+    read_tick,
+    read_ticks,
+    verify_files,
+)
 from loader.schema import initialise
+from loader.ticks import Tick, append_tick, appended_text, loaded_batch
 from warehouse.connection import connect
 
 if TYPE_CHECKING:
@@ -29,22 +43,55 @@ REQUESTS, REQUEST_KEY = "api_requests", "request_id"
 
 
 def load_data_set(directory: Path, policy: Policy) -> str:
-    """Load a generated data set; return the summary. Raises LoadError, the tables then being as they were."""
-    manifest = read_manifest(directory)
-    verify_files(manifest)
-    load = Load(
-        origin=Origin(
-            source=SOURCE,
-            file_name=f"{directory.resolve().name}/{FILE_NAME}",
-            sha256=manifest.sha256,
-            data_sha256=manifest.data_sha256,
-            arguments={"format": "generated", **manifest.arguments},
-        ),
-        requests=_generated(REQUESTS, REQUEST_KEY, manifest.tables[REQUESTS]),
-        small_tables=tuple(_generated(table, key, manifest.tables[table]) for table, key in SMALL_TABLES.items()),
-    )
-    with connect(autocommit=True) as connection:
-        return _load(connection, load, policy)
+    """Load a generated data set and append the ticks that are missing; return the summary.
+
+    Raises LoadError, the tables then being as they were, or as they were after the last tick that could be appended.
+    """
+    base = read_manifest(directory)
+    load = _load_of(base)
+    manifests = read_ticks(base)
+    with connect(autocommit=True) as connection, loading(connection, SOURCE):
+        summary = up_to_date(connection, load, policy)
+        verify_files(base, by_size=summary is not None)
+        summary = summary or replace_source(connection, load, policy)
+        return summary + _append_missing(connection, [(tick, _tick_of(tick)) for tick in manifests], policy)
+
+
+def append_day(directory: Path, policy: Policy) -> str:
+    """Append one tick; return the summary. Raises LoadError, the tables then being as they were."""
+    manifest = read_tick(directory)
+    tick = _tick_of(manifest)
+    with connect(autocommit=True) as connection, loading(connection, SOURCE):
+        batch = loaded_batch(live_batches(connection, SOURCE), tick)
+        if batch is not None:
+            return (
+                f"{SOURCE}: {tick.day} is up to date, batch {batch.batch_id} ({batch.finished_at}) loaded the same data"
+            )
+        verify_files(manifest)
+        start = time.monotonic()
+        return f"{SOURCE}: {appended_text([append_tick(connection, tick, policy)], time.monotonic() - start)}"
+
+
+def _append_missing(connection: psycopg.Connection, ticks: list[tuple[Manifest, Tick]], policy: Policy) -> str:
+    """Append the ticks that readers do not see yet; return what was done. Raises LoadError where they see others."""
+    start = time.monotonic()
+    live = live_batches(connection, SOURCE)
+    known = {tick.origin.data_sha256 for _, tick in ticks}
+    ahead = [batch for batch in live[1:] if batch.data_sha256 not in known]
+    if ahead:
+        raise LoadError(
+            f"expected the tick {ahead[0].last_day} that batch {ahead[0].batch_id} loaded, found none like it among "
+            f"{len(ticks)} in {TICKS_NAME}; restore it, or load what is there with --force"
+        )
+    missing = ticks[len(live) - 1 :]
+    done = []
+    for manifest, tick in tqdm(missing, unit=" ticks", delay=2, leave=False, disable=not sys.stderr.isatty()):
+        loaded_batch(live_batches(connection, SOURCE), tick)
+        verify_files(manifest)
+        done.append(append_tick(connection, tick, policy))
+    if done:
+        return f"; {appended_text(done, time.monotonic() - start)}"
+    return f"; ticks up to date, the last is {ticks[-1][1].day}" if ticks else ""
 
 
 def import_log(path: Path, log_format: str, source: str, epoch: datetime | None, policy: Policy) -> str:
@@ -66,15 +113,8 @@ def import_log(path: Path, log_format: str, source: str, epoch: datetime | None,
         ),
         requests=TableInput(REQUESTS, REQUEST_KEY, path, lambda stream: adapter.read(stream, context)),
     )
-    with connect(autocommit=True) as connection:
-        return _load(connection, load, policy)
-
-
-def _load(connection: psycopg.Connection, load: Load, policy: Policy) -> str:
-    with loading(connection, load.origin.source):
-        if not policy.force and (message := up_to_date(connection, load, policy)):
-            return message
-        return replace_source(connection, load, policy)
+    with connect(autocommit=True) as connection, loading(connection, source):
+        return up_to_date(connection, load, policy) or replace_source(connection, load, policy)
 
 
 def initialise_database() -> str:
@@ -94,6 +134,34 @@ def load_status() -> str:
             return "\n".join(status_lines(connection))
         except psycopg.Error as error:
             raise LoadError(database_error_text(error)) from error
+
+
+def _load_of(manifest: Manifest) -> Load:
+    return Load(
+        origin=_origin(manifest, f"{manifest.directory.resolve().name}/{FILE_NAME}", {"format": "generated"}),
+        requests=_generated(REQUESTS, REQUEST_KEY, manifest.tables[REQUESTS]),
+        small_tables=tuple(_generated(table, key, manifest.tables[table]) for table, key in SMALL_TABLES.items()),
+    )
+
+
+def _tick_of(manifest: Manifest) -> Tick:
+    place = manifest.place
+    if place is None:
+        raise ValueError(f"{manifest.directory} holds no tick")
+    arguments = {"format": "generated tick", "day": place.day.isoformat(), "sequence": place.sequence}
+    small = (table for table in SMALL_TABLES if table in manifest.tables)
+    return Tick(
+        folder=manifest.directory,
+        day=place.day,
+        previous_sha256=place.previous_sha256,
+        origin=_origin(manifest, f"{TICKS_NAME}/{manifest.directory.resolve().name}/{FILE_NAME}", arguments),
+        requests=_generated(REQUESTS, REQUEST_KEY, manifest.tables[REQUESTS]),
+        small_tables=tuple(_generated(table, SMALL_TABLES[table], manifest.tables[table]) for table in small),
+    )
+
+
+def _origin(manifest: Manifest, file_name: str, arguments: dict[str, Any]) -> Origin:
+    return Origin(SOURCE, file_name, manifest.sha256, manifest.data_sha256, arguments | manifest.arguments)
 
 
 def _generated(table: str, key: str, file: TableFile) -> TableInput:

@@ -1,11 +1,11 @@
-"""One load from start to end: build aside, check, swap in, keep the records."""
+"""Replace a source: build its partition aside, check it, swap it in; and what every load shares."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psycopg
 from psycopg import sql
@@ -14,6 +14,7 @@ from loader.changes import HISTORIES, restart_history
 from loader.errors import LoadError, database_error_text
 from loader.fill import TableInput, check_reject_ratio, fill_table, fill_whole
 from loader.ledger import (
+    NO_SPAN,
     Counts,
     Origin,
     RejectLog,
@@ -57,6 +58,17 @@ class Load:
     small_tables: tuple[TableInput, ...] = ()
 
 
+@dataclass
+class Attempt:
+    """One recorded attempt at a load: the state its steps share."""
+
+    batch_id: int
+    rejects: RejectLog
+    counts: Counts = field(default_factory=Counts)
+    span: Span = NO_SPAN
+    small_rows: dict[str, int] = field(default_factory=dict)
+
+
 @contextmanager
 def loading(connection: psycopg.Connection, source: str) -> Iterator[None]:
     """Prepare the session and hold the source's lock; what the server refuses becomes a LoadError."""
@@ -69,12 +81,27 @@ def loading(connection: psycopg.Connection, source: str) -> Iterator[None]:
         raise LoadError(database_error_text(error)) from error
 
 
-def replace_source(connection: psycopg.Connection, load: Load, policy: Policy) -> str:
-    """Load and return a summary line; the caller is `loading`. Raises LoadError and leaves the tables as they were."""
-    start = time.monotonic()
-    batch = _Batch(connection, load, policy)
-    batch.run()
-    return batch.summary(time.monotonic() - start)
+@contextmanager
+def attempt(connection: psycopg.Connection, origin: Origin, mode: str) -> Iterator[Attempt]:
+    """Record an attempt; on any failure mark its batch failed and remove what it built."""
+    batch_id = start_batch(connection, origin, mode)
+    with RejectLog(connection, batch_id) as rejects:
+        batch = Attempt(batch_id, rejects)
+        try:
+            yield batch
+        except (LoadError, psycopg.Error) as error:
+            text = database_error_text(error) if isinstance(error, psycopg.Error) else str(error)
+            _abandon(connection, origin.source, batch, text)
+            raise LoadError(f"{text}; the tables are as they were, batch {batch_id} failed") from error
+        except BaseException as error:
+            _abandon(connection, origin.source, batch, type(error).__name__)
+            raise
+
+
+def _abandon(connection: psycopg.Connection, source: str, batch: Attempt, error: str) -> None:
+    # Where the server has gone, the next load of the source does this.
+    with suppress(psycopg.Error):
+        abandon_batch(connection, source, batch.batch_id, error, batch.counts)
 
 
 def prepare_session(connection: psycopg.Connection) -> None:
@@ -88,10 +115,10 @@ def prepare_session(connection: psycopg.Connection) -> None:
 
 
 def up_to_date(connection: psycopg.Connection, load: Load, policy: Policy) -> str | None:
-    """Return a message where readers already see what `load` would bring, None otherwise."""
+    """Return a message where readers already see what `load` would bring, None otherwise or where forced."""
     origin = load.origin
     done = next(iter(live_batches(connection, origin.source)), None)
-    if done is None or (done.data_sha256, done.arguments) != (origin.data_sha256, origin.arguments):
+    if policy.force or done is None or (done.data_sha256, done.arguments) != (origin.data_sha256, origin.arguments):
         return None
     if current_partition(connection, origin.source) != partition_name(origin.source, done.batch_id):
         return None
@@ -103,69 +130,45 @@ def up_to_date(connection: psycopg.Connection, load: Load, policy: Policy) -> st
     )
 
 
-class _Batch:
-    """One attempt at a load: the state its steps share."""
-
-    def __init__(self, connection: psycopg.Connection, load: Load, policy: Policy) -> None:
-        self._connection = connection
-        self._load = load
-        self._policy = policy
-        self.batch_id = start_batch(connection, load.origin, "replace")
-        self._rejects = RejectLog(connection, self.batch_id)
-        self._counts = Counts()
-        self._span = Span()
-        self._small_rows: dict[str, int] = {}
-
-    def run(self) -> None:
-        """Build and swap; on any failure mark the batch failed and remove what it built."""
-        try:
-            with self._rejects, self._connection.transaction():
-                commit_lazily(self._connection)
-                for small in self._load.small_tables:
-                    target = staged_target(self._connection, small.table, small.key)
-                    self._small_rows[small.table] = fill_whole(self._connection, small, target, self._rejects)
-                self._build_partition()
-            self._swap()
-        except (LoadError, psycopg.Error) as error:
-            text = database_error_text(error) if isinstance(error, psycopg.Error) else str(error)
-            self._abandon(text)
-            raise LoadError(f"{text}; the tables are as they were, batch {self.batch_id} failed") from error
-        except BaseException as error:
-            self._abandon(type(error).__name__)
-            raise
-
-    def _build_partition(self) -> None:
-        requests, limit = self._load.requests, self._policy.max_reject_ratio
-        target = partition_target(self._connection, self._load.origin.source, self.batch_id)
-        counts = self._counts = fill_table(self._connection, requests, target, self._rejects)
-        check_reject_ratio(requests, counts, limit, self._rejects)
-        if counts.read == 0 and requests.rows is None:
-            raise LoadError(f"{requests.path}: expected rows behind the header, found none; check the file")
-        self._span = complete_partition(self._connection, target.name)
-
-    def _swap(self) -> None:
-        connection, load = self._connection, self._load
+def replace_source(connection: psycopg.Connection, load: Load, policy: Policy) -> str:
+    """Load and return a summary line; the caller is `loading`. Raises LoadError and leaves the tables as they were."""
+    start = time.monotonic()
+    with attempt(connection, load.origin, "replace") as batch:
         with connection.transaction():
-            for history in HISTORIES if load.small_tables else ():
-                restart_history(connection, history)
+            commit_lazily(connection)
             for small in load.small_tables:
-                replace_small_table(connection, small.table)
-            if load.small_tables:
-                self._span = self._span._replace(last_day=reached_day(connection, self._span))
-            finish_batch(connection, self.batch_id, "done", self._counts, self._span)
-            swap_in(connection, load.origin.source, self.batch_id, self._policy.swap_wait_s)
+                target = staged_target(connection, small.table, small.key)
+                batch.small_rows[small.table] = fill_whole(connection, small, target, batch.rejects)
+            _build_partition(connection, load, policy, batch)
+        with connection.transaction():
+            _swap(connection, load, policy, batch)
+    return f"{load.origin.source}: {loaded_text(batch)}, {time.monotonic() - start:.1f} s, batch {batch.batch_id}"
 
-    def _abandon(self, error: str) -> None:
-        # Where the server has gone, the next load of the source does this.
-        with suppress(psycopg.Error):
-            abandon_batch(self._connection, self._load.origin.source, self.batch_id, error, self._counts)
 
-    def summary(self, seconds: float) -> str:
-        """Return what was loaded, as one line."""
-        counts = self._counts
-        small = "".join(f", {rows:,} {table}" for table, rows in self._small_rows.items())
-        where = f" (see raw_staging.rejected_rows, {self._rejects.example})" if counts.rejected else ""
-        return (
-            f"{self._load.origin.source}: {counts.loaded:,} api_requests{small} loaded, "
-            f"{counts.rejected:,} rejected{where}, {seconds:.1f} s, batch {self.batch_id}"
-        )
+def loaded_text(batch: Attempt) -> str:
+    """Return what a finished attempt loaded and rejected."""
+    counts = batch.counts
+    small = "".join(f", {rows:,} {table}" for table, rows in batch.small_rows.items())
+    where = f" (see raw_staging.rejected_rows, {batch.rejects.example})" if counts.rejected else ""
+    return f"{counts.loaded:,} api_requests{small} loaded, {counts.rejected:,} rejected{where}"
+
+
+def _build_partition(connection: psycopg.Connection, load: Load, policy: Policy, batch: Attempt) -> None:
+    requests = load.requests
+    target = partition_target(connection, load.origin.source, batch.batch_id)
+    batch.counts = fill_table(connection, requests, target, batch.rejects)
+    check_reject_ratio(requests, batch.counts, policy.max_reject_ratio, batch.rejects)
+    if batch.counts.read == 0 and requests.rows is None:
+        raise LoadError(f"{requests.path}: expected rows behind the header, found none; check the file")
+    batch.span = complete_partition(connection, target.name)
+
+
+def _swap(connection: psycopg.Connection, load: Load, policy: Policy, batch: Attempt) -> None:
+    if load.small_tables:
+        for history in HISTORIES:
+            restart_history(connection, history)
+        for small in load.small_tables:
+            replace_small_table(connection, small.table)
+        batch.span = batch.span._replace(last_day=reached_day(connection, batch.span))
+    finish_batch(connection, batch.batch_id, "done", batch.counts, batch.span)
+    swap_in(connection, load.origin.source, batch.batch_id, policy.swap_wait_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, date, datetime, timedelta
 
 import psycopg
 from psycopg import sql
@@ -64,6 +65,47 @@ def staged_target(connection: psycopg.Connection, table: str, key: str) -> Targe
         ),
     )
     return Target(name, create, tuple(column_names(connection, table)), (key,))
+
+
+def staged_day_target(connection: psycopg.Connection, source: str, day: date) -> Target:
+    """Describe the temporary table for the requests of one day, which takes no row of another."""
+    name = staged_name(PARENT)
+    create = (
+        sql.SQL("drop table if exists {}").format(name),
+        sql.SQL("create temp table {} (like raw_staging.api_requests including defaults including constraints)").format(
+            name
+        ),
+        sql.SQL(
+            "alter table {} alter source set default {}, add check (requested_at >= {} and requested_at < {})"
+        ).format(name, source, *(datetime(d.year, d.month, d.day, tzinfo=UTC) for d in (day, day + timedelta(days=1)))),
+    )
+    return Target(name, create, request_columns(connection), ("source", "request_id"))
+
+
+def add_rows(connection: psycopg.Connection, partition: str, staged: Target) -> tuple[datetime | None, datetime | None]:
+    """Insert staged requests into a partition that is in use; return the first and last time among them.
+
+    Readers see them at the commit and never wait. The rows are new to the planner's statistics and to the index, which
+    only vacuum would bring up to date.
+    """
+    name = sql.Identifier(SCHEMA, partition)
+    columns = sql.SQL(", ").join(map(sql.Identifier, ("source", *staged.columns)))
+    connection.execute(
+        sql.SQL("insert into {} ({}) select {} from {} order by requested_at, request_id").format(
+            name, columns, columns, staged.name
+        )
+    )
+    connection.execute(
+        "select brin_summarize_new_values(i.indexrelid) from pg_index as i"
+        " inner join pg_class as c on c.oid = i.indexrelid inner join pg_am as a on a.oid = c.relam"
+        " where i.indrelid = to_regclass(%s) and a.amname = 'brin'",
+        [f"{SCHEMA}.{partition}"],
+    )
+    connection.execute("set local default_statistics_target = 20")
+    connection.execute(sql.SQL("analyze {} (requested_at)").format(name))
+    statement = sql.SQL("select min(requested_at), max(requested_at) from {}").format(staged.name)
+    row = connection.execute(statement).fetchone()
+    return row if row else (None, None)
 
 
 def staged_name(table: str) -> sql.Identifier:
