@@ -2,7 +2,8 @@
 
 Every 12 hours from hour 168 on a forecast is made from the hours before it, exactly as `forecast` would, and compared
 with what followed. Logging gaps are not scored: hours in which the whole workload (the series named before the first
-"/", else the sum of that name's series) lost its logs, and missing values. The seasonal naive repeats repaired hours too: against raw gaps it would look worse.
+"/", else the sum of that name's series) lost its logs, and missing values. The seasonal naive repeats repaired hours
+too: against raw gaps it would look worse.
 """
 
 from __future__ import annotations
