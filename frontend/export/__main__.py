@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from frontend.export import artifacts, distributions, repository, traffic
+from frontend.export import artifacts, distributions, operations, repository, traffic
 from warehouse.connection import READER, WarehouseUnavailable, connect
 
 Json = dict[str, Any]
@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 def _documents(target: Path, generated: Path) -> dict[str, Json]:
     """Read everything inside one snapshot and return the files' contents by name."""
     manifest, run_results = (_artifact(target / f"{name}.json") for name in ("manifest", "run_results"))
+    run = artifacts.run_summary(run_results)
     with connect(user=READER) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         headline = traffic.headline(connection)
@@ -83,7 +84,7 @@ def _documents(target: Path, generated: Path) -> dict[str, Json]:
             "site": {
                 "exported_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
                 "headline": headline,
-                "run": artifacts.run_summary(run_results),
+                "run": run,
                 "dashboards": repository.dashboards_defined(),
                 "components": repository.components(traffic.server_version(connection)),
                 "reproducibility": repository.reproducibility(generated),
@@ -92,30 +93,23 @@ def _documents(target: Path, generated: Path) -> dict[str, Json]:
             },
             "traffic": hours | {"cost": traffic.monthly_cost(connection, source)},
             "lineage": artifacts.lineage(manifest, run_results),
-            "quality": {"tests": artifacts.tests(manifest, run_results)},
+            "quality": {"tests": artifacts.tests(manifest, run_results)} | operations.operations(connection),
             "distributions": distributions.distributions(connection, source),
-            "calibration": _calibration(connection, headline["requests"], sizes, hours, run_results),
+            "calibration": _calibration(connection, headline, sizes, hours, run["seconds"]),
         }
 
 
 def _calibration(
-    connection: psycopg.Connection, rows: int, sizes: dict[str, int], hours: Json, run_results: Json
+    connection: psycopg.Connection, headline: Json, sizes: dict[str, int], hours: Json, run_s: float
 ) -> Json:
     """Measure the simulator's own coefficients, see frontend/src/lib/simulator/coefficients.ts."""
-    seconds, written = artifacts.model_run(run_results, "fct_api_requests")
-    if written is None or seconds <= 0:
-        raise ExportError(
-            "expected seconds and rows of fct_api_requests in run_results.json, found none: the last dbt run did not "
-            "build it; run `make dbt-build`"
-        )
+    rows = headline["requests"]
     return {
         "bytes_per_event": sizes[traffic.FACT] / rows,
-        "transform_rows_per_s": written / seconds,
-        "scan_rows_per_s": traffic.scan_rows_per_s(connection, rows),
-        "batch_fixed_s": max(0.0, run_results["elapsed_time"] - seconds),
+        "batch_fixed_s": operations.quickest_build_s(connection, otherwise=run_s),
         "peak_to_mean_ratio": _peak_to_mean(hours["days"]),
         "rows_measured": rows,
-    }
+    } | traffic.speeds(connection, headline["last_on"])
 
 
 def _peak_to_mean(days: list[list[int]]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from typing import Any
 
 Json = dict[str, Any]
@@ -36,7 +37,7 @@ def lineage(manifest: Json, run_results: Json) -> Json:
 
 
 def tests(manifest: Json, run_results: Json) -> list[Json]:
-    """Return every data and unit test with its kind, the models it guards, and its result in the last run.
+    """Return every data and unit test with its kind, its rule in words, the models it guards and its last result.
 
     `status` is pass, warn, fail, error, skipped, or 'not run'; `failures` counts the rows that broke the rule.
     """
@@ -55,7 +56,7 @@ def tests(manifest: Json, run_results: Json) -> list[Json]:
                 "models": _guarded(node),
                 "layer": _layer(manifest, node),
                 "tags": sorted(node.get("tags", [])),
-                "description": " ".join((node.get("description") or "").split()),
+                "rule": _rule(node),
                 "status": result.get("status", "not run"),
                 "seconds": result.get("execution_time"),
                 "failures": result.get("failures"),
@@ -77,15 +78,6 @@ def run_summary(run_results: Json) -> Json:
         "tests_passed": sum(status == "pass" for status in checks),
         "tests_total": len(checks),
     }
-
-
-def model_run(run_results: Json, name: str) -> tuple[float, int | None]:
-    """Return (seconds, rows written) of one model in the last run; (0, None) where it was not run."""
-    for unique_id, result in _results(run_results).items():
-        if unique_id.startswith("model.") and unique_id.rsplit(".", 1)[-1] == name:
-            rows = (result.get("adapter_response") or {}).get("rows_affected")
-            return float(result["execution_time"]), rows if isinstance(rows, int) and rows > 0 else None
-    return 0.0, None
 
 
 def _nodes(manifest: Json) -> Iterator[Json]:
@@ -127,6 +119,41 @@ def _test_kind(node: Json) -> str:
         return "unit"
     metadata = node.get("test_metadata")
     return str(metadata["name"]) if metadata else "singular"
+
+
+def _rule(node: Json) -> str:
+    """Say what a test demands: its description, else its kind and arguments, else the comment its SQL begins with."""
+    description = " ".join((node.get("description") or "").split())
+    if description:
+        return description
+    metadata = node.get("test_metadata")
+    if metadata is None:
+        lines = (node.get("raw_code") or "").strip().splitlines()
+        comment = [line.removeprefix("--").strip() for line in takewhile(lambda line: line.startswith("--"), lines)]
+        return " ".join(comment) or _words(node["name"])
+    arguments: Json = metadata.get("kwargs", {})
+    match metadata["name"]:
+        case "not_null":
+            return "is never null"
+        case "unique":
+            return "is unique"
+        case "accepted_values":
+            return "is one of " + ", ".join(str(value) for value in arguments["values"])
+        case "relationships":
+            return f"exists in {_referred(arguments['to'])}.{arguments['field']}"
+        case "accepted_range":
+            bounds = (("min_value", "at least"), ("max_value", "at most"))
+            return " and ".join(f"is {word} {arguments[key]}" for key, word in bounds if arguments.get(key) is not None)
+    return _words(metadata["name"])
+
+
+def _referred(reference: str) -> str:
+    """Return the model's name out of "ref('dim_users')"."""
+    return reference.split("'")[-2] if "'" in reference else reference
+
+
+def _words(name: str) -> str:
+    return name.removeprefix("assert_").replace("_", " ")
 
 
 def _guarded(node: Json) -> list[str]:

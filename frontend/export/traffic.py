@@ -49,6 +49,20 @@ where f.source = %(source)s
 group by 1, 2, 3
 order by 3, 1
 """
+_SCAN: LiteralString = """
+select count(*), sum(total_tokens)
+from public_star.fct_api_requests
+where requested_at >= %(since)s
+"""
+_TRANSFORM: LiteralString = """
+select count(*), max(md5(r.source || '-' || r.request_id::text)), count(u.user_key), count(m.model_key),
+    count(e.endpoint_key), sum(r.prompt_tokens + r.completion_tokens)
+from public_staging.stg_api_requests as r
+left join public_star.dim_users as u on u.user_id = r.user_id
+left join public_star.dim_models as m on m.model_id = r.model_id
+left join public_star.dim_endpoints as e on e.endpoint_id = r.endpoint_id
+where r.requested_at >= %(since)s
+"""
 _RELATION_ROWS: LiteralString = """
 select n.nspname || '.' || c.relname, sum(pg_total_relation_size(coalesce(p.relid, c.oid)))::bigint
 from pg_class as c
@@ -61,23 +75,23 @@ group by 1
 
 def headline(connection: psycopg.Connection) -> Json:
     """Return the warehouse in figures: requests, tokens, cost_usd, users, companies, models, first_on, last_on."""
-    return _rows(connection, _HEADLINE)[0] | {"sources": _rows(connection, _SOURCES)}
+    return rows(connection, _HEADLINE)[0] | {"sources": rows(connection, _SOURCES)}
 
 
 def hourly(connection: psycopg.Connection, source: str) -> Json:
     """Return {source, start_on, days: [[24 counts]]} with a day for each date of the source's span, UTC."""
-    rows = connection.execute(_HOURS, {"source": source}).fetchall()
-    first = dt.date.fromisoformat(min(day for day, _, _ in rows))
-    last = dt.date.fromisoformat(max(day for day, _, _ in rows))
+    counted = connection.execute(_HOURS, {"source": source}).fetchall()
+    first = dt.date.fromisoformat(min(day for day, _, _ in counted))
+    last = dt.date.fromisoformat(max(day for day, _, _ in counted))
     days = [[0] * 24 for _ in range((last - first).days + 1)]
-    for day, hour, requests in rows:
+    for day, hour, requests in counted:
         days[(dt.date.fromisoformat(day) - first).days][hour] = requests
     return {"source": source, "start_on": first.isoformat(), "days": days}
 
 
 def monthly_cost(connection: psycopg.Connection, source: str) -> list[Json]:
     """Return {model_name, provider, month, cost_usd} for each model and month, in order of month."""
-    return _rows(connection, _MODELS, source=source)
+    return rows(connection, _MODELS, source=source)
 
 
 def table_bytes(connection: psycopg.Connection) -> dict[str, int]:
@@ -85,25 +99,41 @@ def table_bytes(connection: psycopg.Connection) -> dict[str, int]:
     return {name: int(size) for name, size in connection.execute(_RELATION_ROWS).fetchall()}
 
 
-def scan_rows_per_s(connection: psycopg.Connection, rows: int) -> float:
-    """Time a sum over the fact table on one core, best of three, and return rows per second."""
+def speeds(connection: psycopg.Connection, last_on: str) -> Json:
+    """Time the latest month on one core, best of three: {scan_rows_per_s, transform_rows_per_s}.
+
+    The scan sums a column of the fact; the transformation repeats the fact's joins and keys from staging.
+    """
     connection.execute("set local max_parallel_workers_per_gather = 0")
-    seconds = []
+    since = dt.date.fromisoformat(last_on) - dt.timedelta(days=31)
+    return {
+        "scan_rows_per_s": _rows_per_s(connection, _SCAN, since),
+        "transform_rows_per_s": _rows_per_s(connection, _TRANSFORM, since),
+    }
+
+
+def _rows_per_s(connection: psycopg.Connection, query: LiteralString, since: dt.date) -> float:
+    best = 0.0
     for _ in range(3):
         begin = time.perf_counter()
-        connection.execute("select sum(total_tokens) from public_star.fct_api_requests").fetchone()
-        seconds.append(time.perf_counter() - begin)
-    return rows / min(seconds)
+        row = connection.execute(query, {"since": since}).fetchone()
+        best = max(best, (row[0] if row else 0) / (time.perf_counter() - begin))
+    return best
 
 
 def server_version(connection: psycopg.Connection) -> str:
     """Return the server's version as it writes it, such as 18.4."""
     return str(
-        _rows(connection, "select split_part(current_setting('server_version'), ' ', 1) as version")[0]["version"]
+        rows(connection, "select split_part(current_setting('server_version'), ' ', 1) as version")[0]["version"]
     )
 
 
-def _rows(connection: psycopg.Connection, query: LiteralString, **parameters: Any) -> list[Json]:
+def rows(connection: psycopg.Connection, query: LiteralString, **parameters: Any) -> list[Json]:
+    """Return the rows of a query as dicts, moments as ISO text."""
     cursor = connection.execute(query, parameters)
     names = [column.name for column in cursor.description or []]
-    return [dict(zip(names, row, strict=True)) for row in cursor]
+    return [dict(zip(names, map(_plain, row), strict=True)) for row in cursor]
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, dt.datetime) else value

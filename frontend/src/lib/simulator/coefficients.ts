@@ -212,20 +212,20 @@ export function coefficientsFrom(calibration: Calibration): Coefficients {
     transform_rows_per_s: measured(
       calibration.transform_rows_per_s,
       'rows per second',
-      'dbt builds the fact on one core',
-      'Seconds of the fact table’s model in the last dbt run',
+      'one core turns into facts',
+      'The fact’s joins and keys over the latest month, one worker, timed at export',
     ),
     scan_rows_per_s: measured(
       calibration.scan_rows_per_s,
       'rows per second',
       'one core aggregates in PostgreSQL',
-      'A sum over the fact table, one worker, timed at export',
+      'A sum over the latest month of the fact table, one worker, timed at export',
     ),
     batch_fixed_s: measured(
       calibration.batch_fixed_s,
       's',
       'a batch takes before its first row',
-      'Last dbt run’s seconds less the fact’s share',
+      'Seconds of the quickest recorded dbt build, in which next to nothing had changed',
     ),
     peak_to_mean_ratio: measured(
       calibration.peak_to_mean_ratio,

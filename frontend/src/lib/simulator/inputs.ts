@@ -108,12 +108,12 @@ export const PRESETS: readonly Preset[] = [
   },
   {
     name: 'Growth',
-    story: 'Sales, product and finance look all day, two minutes behind, and notice when it is down.',
+    story: 'Sales, product and finance look all day, five minutes behind, and notice when it is down.',
     inputs: {
       eventsPerDay: 2e6,
       experimentsPerMonth: 20,
-      dataSources: 20,
-      freshnessS: 120,
+      dataSources: 30,
+      freshnessS: 300,
       availabilityRatio: 0.998,
       teamSize: 8,
     },
