@@ -69,7 +69,7 @@ def write_set(tmp_path: Path) -> Callable[..., Path]:
         requests: list[str] | None = None, rows: dict[str, int] | None = None, name: str = "set", **texts: str | bytes
     ) -> Path:
         directory = tmp_path / name
-        directory.mkdir(exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
         lines = [line_of(i) for i in range(10)] if requests is None else requests
         contents: dict[str, str | bytes] = {**SMALL_TABLES, "api_requests": request_file(lines), **texts}
         tables = {}
@@ -82,6 +82,60 @@ def write_set(tmp_path: Path) -> Callable[..., Path]:
         manifest = {"format": 1, "source": "synthetic", "arguments": {"seed": 1}, "tables": tables}
         (directory / "manifest.json").write_text(json.dumps(manifest))
         return directory
+
+    return write
+
+
+def data_sha256(directory: Path) -> str:
+    """Return the identity that the manifest's contract gives the data of a set or tick."""
+    manifest = json.loads((directory / "manifest.json").read_text())
+    previous = f"previous {manifest['previous_sha256']}\n" if "day" in manifest else ""
+    lines = [f"{name} {table['sha256']}\n" for name, table in sorted(manifest["tables"].items())]
+    return hashlib.sha256((previous + "".join(lines)).encode()).hexdigest()
+
+
+def day_lines(day: str, numbers: range) -> list[str]:
+    """Return good lines of api_requests.csv of one day."""
+    return [line_of(i, requested_at=f"{day}T12:00:00.{i % 1000:03}Z") for i in numbers]
+
+
+@pytest.fixture
+def write_tick(write_set: Callable[..., Path]) -> Callable[..., Path]:
+    """Return a function that writes a tick into DIR/ticks, continuing the newest there, of ten requests of its day.
+
+    `users` and `models` are lines without a header; `place` replaces entries of the manifest.
+    """
+
+    def write(
+        directory: Path,
+        day: str,
+        requests: list[str] | None = None,
+        users: str = "",
+        models: str = "",
+        dates: str | None = None,
+        **place: object,
+    ) -> Path:
+        ticks = sorted((directory / "ticks").glob("*"))
+        sequence = len(ticks) + 1
+        lines = day_lines(day, range(1000 * sequence, 1000 * sequence + 10)) if requests is None else requests
+        number = day.replace("-", "")
+        texts = {
+            "users": users,
+            "models": models,
+            "dates": f"{number},{day},2025,1,1,January,1,1,3,Thursday,false,false\n" if dates is None else dates,
+        }
+        tick = write_set(
+            lines,
+            name=f"{directory.name}/ticks/{day}",
+            **{table: SMALL_TABLES[table].partition("\n")[0] + "\n" + text for table, text in texts.items()},
+        )
+        (tick / "endpoints.csv").unlink()
+        manifest = json.loads((tick / "manifest.json").read_text())
+        del manifest["tables"]["endpoints"]
+        previous = data_sha256(ticks[-1] if ticks else directory)
+        manifest |= {"day": day, "sequence": sequence, "previous_sha256": previous} | place
+        (tick / "manifest.json").write_text(json.dumps(manifest))
+        return tick
 
     return write
 
