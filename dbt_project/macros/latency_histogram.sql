@@ -6,7 +6,7 @@
                 as integer
             ) as numeric
         )
-    )
+    ) filter (where {{ latency_ms }} is not null)
 {%- endmacro %}
 
 {% macro create_latency_functions() -%}
@@ -27,6 +27,9 @@ declare
 begin
     if quantile < 0 or quantile > 1 then
         raise exception 'latency_quantile: expected a quantile from 0 to 1, found %', quantile;
+    end if;
+    if histogram = 0 then
+        return null;
     end if;
     rank := greatest(1, ceil(cast(quantile as numeric) * mod(histogram, modulus)));
     -- Halve until one bucket is left: the lowest with at least rank requests in it and below.

@@ -10,7 +10,7 @@
 {% materialization rebuilt_by_period, adapter='postgres' %}
     {%- set target = this.incorporate(type='table') -%}
     {%- set existing = load_cached_relation(this) -%}
-    {%- set code_md5 = code_checksum(sql ~ report_tz() ~ reported_requests_definition()) -%}
+    {%- set code_md5 = code_checksum(sql ~ reported_requests_definition()) -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
@@ -42,8 +42,15 @@
     {{ column }} >= timestamptz '-infinity' and {{ column }} < timestamptz 'infinity'
 {%- endmacro %}
 
+{# Returns the view's definition, which names the report time zone. A view left from another zone is an error. #}
 {% macro reported_requests_definition() %}
     {%- set found = run_query("select pg_get_viewdef(to_regclass('" ~ ref('reported_requests') ~ "'))") -%}
+    {%- if report_tz() not in (found.rows[0][0] or '') -%}
+        {%- do exceptions.raise_compiler_error(
+            this.identifier ~ ": expected reported_requests in the report time zone " ~ report_tz()
+            ~ ", found it in another; build it as well: dbt build --select +" ~ this.identifier
+        ) -%}
+    {%- endif -%}
     {{ return(found.rows[0][0]) }}
 {% endmacro %}
 

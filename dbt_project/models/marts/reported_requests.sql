@@ -1,4 +1,11 @@
-{{ config(materialized='view') }}
+{{
+    config(
+        materialized='view',
+        pre_hook="select now() at time zone {{ report_tz() }}",
+    )
+}}
+
+-- The hook fails where PostgreSQL does not know the report time zone: the view itself would be created all the same.
 
 with requests as (
 

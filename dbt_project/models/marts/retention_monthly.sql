@@ -34,7 +34,7 @@ cohorts as (
 
 ),
 
--- A day of the report time zone may lie before the UTC day of sign-up, and so may the month: it counts as that of sign-up.
+-- A day of the report time zone may lie before the UTC day of sign-up, and in the month before: it counts as its month.
 active as (
 
     select
