@@ -51,7 +51,9 @@ class Project:
     def environment(self) -> dict[str, str]:
         """Return the environment of a user whose Docker is the tests' engine."""
         kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("PG", "TOKENSCOPE_", "COMPOSE_"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PG", "TOKENSCOPE_", "COMPOSE_", "MAKE", "MFLAGS"))
         }
         return {**kept, **self.engine.environment}
 
