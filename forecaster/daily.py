@@ -98,7 +98,7 @@ def daily_paths(
         paths[:, done : done + length] = level[:, None] * block
         level = _next_level(level, paths[:, done : done + length])
         done += length
-    futures: Values = (paths * factors)[:, :days]
+    futures: Values = paths[:, :days] * factors[:days]
     return futures
 
 
