@@ -135,6 +135,7 @@
                 from {{ relation }}
                 where requested_at >= prices.repriced_from
             ) as built
+            where built.first_requested_at is not null
 
         )
 
