@@ -99,7 +99,7 @@ test-stack: $(DEV) ## Prove the full stack on a real Docker engine, without an i
 setup: $(DEV) ## Install the tools of test and lint as well
 
 test: $(DEV) ## Run the default tests (under 5 minutes on 2 cores)
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(DEV) ## Check style, types and SQL
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
