@@ -86,9 +86,9 @@ describe('cardBody', () => {
         ['n', 'integer'],
       ],
       [
+        ['2025-01-02', 'pro', 3],
         ['2025-01-01', 'free', 1],
         ['2025-01-01', 'pro', 2],
-        ['2025-01-02', 'pro', 3],
       ],
       [
         { name: 'pro', title: 'pro', color: 'green' },
@@ -134,7 +134,7 @@ describe('cardBody', () => {
       assert.match(cardBody(view(chart, columns, [], series)), /No rows/, chart.type);
     }
     assert.match(cardBody(view(charts[3]!, columns, rows)), /50\.0% of the step before/);
-    assert.match(cardBody(view(charts[5]!, columns, rows)), /heat-5">4<\/td><td>–/);
+    assert.match(cardBody(view(charts[5]!, columns, rows)), /heat-5">4<\/td><td class="numeric">–/);
   });
 });
 

@@ -94,10 +94,14 @@ function changeNote(view: CardView, last: Row, before: Row): string {
   return ` <span class="${state}">${arrow}${change === 0 ? '' : ` ${size}`}</span> vs. ${escape(text(view, before, chart.x!))}`;
 }
 
+const isDate = (value: Value) => typeof value === 'string' && /^\d{4}-\d{2}-\d{2}/.test(value);
+
 /** Values along x: one series per y column, or per value of the splitting column. */
 export function seriesOf(view: CardView): { names: Value[]; series: Series[] } {
   const { chart, series = [] } = view.card;
   const names = [...new Set(view.rows.map((row) => cell(view, row, chart.x!)))];
+  // Time runs to the right, whichever way the query sorts its table.
+  if (names.every(isDate)) names.sort();
   const at = new Map(names.map((name, index) => [name, index]));
   const drawn = series.map(({ name, title, color }) => {
     const values: (number | null)[] = names.map(() => null);
@@ -114,7 +118,7 @@ function xy(view: CardView): string {
   const { chart } = view.card;
   const { names, series } = seriesOf(view);
   const format = formatOf(view, only(chart.y));
-  const isTime = names.every((name) => typeof name === 'string' && /^\d{4}-\d{2}-\d{2}/.test(name));
+  const isTime = names.every(isDate);
   const isPercent = chart.stack === 'percent';
   const drawing = cartesian({
     kind: chart.type as 'line' | 'area' | 'bar',
@@ -207,7 +211,9 @@ function matrix(view: CardView): string {
   }
   const most = Math.max(0, ...view.rows.map((row) => number(view, row, y) ?? 0)) || 1;
   const shade = (value: number | null) =>
-    value === null ? '' : ` class="numeric heat-${Math.min(5, Math.ceil((value / most) * 5))}"`;
+    value === null
+      ? ' class="numeric"'
+      : ` class="numeric heat-${Math.min(5, Math.ceil((value / most) * 5))}"`;
   const body = [...lines].map(([name, values]) => {
     const cells = columns.map((column) => values.get(column) ?? null);
     return `<tr><th scope="row">${escape(name)}</th>${cells.map((value) => `<td${shade(value)}>${escape(written(value, formatOf(view, y), view.theme))}</td>`).join('')}</tr>`;

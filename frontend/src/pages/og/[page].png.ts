@@ -4,9 +4,10 @@ import { data } from '../../lib/data.ts';
 import { count, dollars } from '../../lib/format.ts';
 import { outlined, wrapped } from '../../lib/lettering.ts';
 import { PICTURES } from '../../lib/pictures.ts';
-import { yearPicture } from '../../lib/year.ts';
+import { YEAR_HEIGHT, yearPicture } from '../../lib/year.ts';
 
 const [WIDTH, HEIGHT, MARGIN] = [1200, 630, 72];
+const STRIP_TOP = 36;
 const COLORS = { paper: '#0c100f', ink: '#e8eeeb', soft: '#b4beba', accent: '#5cdba3' };
 const MARK = 'M8 18v-3M12 21v-9M16 24V8M20 20v-7M24 17.5v-2';
 
@@ -29,9 +30,13 @@ export const GET: APIRoute = async ({ params }) => {
     ${lines.map((line, at) => outlined(line, MARGIN, 228 + at * 86, COLORS.ink, title)).join('')}
     ${outlined(facts, MARGIN, 396, COLORS.soft, { weight: 400, size: 30, tracking: 0 })}
   </svg>`;
-  const year = await sharp(await yearPicture(data('traffic').days, [92, 219, 163]))
-    .resize(WIDTH, 170, { fit: 'fill', kernel: 'nearest' })
+  const strip = sharp(await yearPicture(data('traffic'), [92, 219, 163]));
+  const { width } = await strip.metadata();
+  // The latest weeks that fit, without the dead hours after midnight.
+  const [shown, below] = [Math.min(width, WIDTH), YEAR_HEIGHT - STRIP_TOP];
+  const year = await strip
+    .extract({ left: width - shown, top: STRIP_TOP, width: shown, height: below })
     .toBuffer();
-  const picture = sharp(Buffer.from(svg)).composite([{ input: year, left: 0, top: HEIGHT - 170 }]);
+  const picture = sharp(Buffer.from(svg)).composite([{ input: year, left: 0, top: HEIGHT - below - 12 }]);
   return new Response(new Uint8Array(await picture.png({ palette: true, effort: 10 }).toBuffer()));
 };
