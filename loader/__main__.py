@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 
 from loader.arguments import parse_arguments
 from loader.commands import append_day, import_log, initialise_database, load_data_set, load_status
 from loader.errors import LoadError
 from loader.load import Policy
-from warehouse.connection import WarehouseUnavailable
+from warehouse.connection import WarehouseUnavailable, connect, connection_environment
+from warehouse.events import pipeline_run
 
 
 def main(words: list[str] | None = None) -> int:
@@ -18,6 +20,7 @@ def main(words: list[str] | None = None) -> int:
     options = parse_arguments(words)
     logging.getLogger("psycopg").setLevel(logging.ERROR)  # its warnings repeat errors that are reported here
     try:
+        os.environ.update(connection_environment())  # found once, for all connections of this process
         if options.command == "status":
             print(load_status())
         else:
@@ -35,12 +38,13 @@ def _run(options: argparse.Namespace) -> str:
     """Run a command that changes the warehouse; return its summary."""
     if options.command == "init":
         return initialise_database()
-    if options.command == "append":
-        return append_day(options.directory, Policy(options.max_reject_ratio))
-    policy = Policy(options.max_reject_ratio, options.swap_wait_s, options.force)
-    if options.command == "load":
-        return load_data_set(options.directory, policy)
-    return import_log(options.file, options.format, options.source, options.epoch, policy)
+    with pipeline_run(lambda: connect(autocommit=True), options.command):
+        if options.command == "append":
+            return append_day(options.directory, Policy(options.max_reject_ratio))
+        policy = Policy(options.max_reject_ratio, options.swap_wait_s, options.force)
+        if options.command == "load":
+            return load_data_set(options.directory, policy)
+        return import_log(options.file, options.format, options.source, options.epoch, policy)
 
 
 if __name__ == "__main__":

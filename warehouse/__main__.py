@@ -1,4 +1,4 @@
-"""Command line of the warehouse: `python -m warehouse exec | psql | summary`."""
+"""Command line of the warehouse: `python -m warehouse exec | run | psql | record-dbt | summary`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,22 @@ import argparse
 import os
 import shutil
 import sys
+from pathlib import Path
+
+import psycopg
 
 from warehouse.connection import WarehouseUnavailable, connect, connection_environment
+from warehouse.dbt_results import DbtResultsError, record_dbt_results
+from warehouse.run import run_recorded
 from warehouse.summary import summary_text
+
+DBT_TARGET = Path("dbt_project/target")
+EXAMPLES = """examples:
+  python -m warehouse psql -c 'table raw_staging.load_batches'
+  python -m warehouse exec -- dbt build
+  python -m warehouse run generate -- python generator/generate_data.py --continue .data/generated
+  python -m warehouse run dbt-build --record-dbt dbt_project/target -- dbt build
+  python -m warehouse record-dbt"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,21 +29,36 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m warehouse",
         description="Reach the warehouse: the server libpq's variables name, else the embedded one.",
-        epilog="examples: python -m warehouse psql -c 'table raw_staging.load_batches' | "
-        "python -m warehouse exec -- dbt build",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     # What follows `exec` and `psql` is not ours to parse: everything behind the command's name goes on unread.
     commands.add_parser("exec", help="run a command with the server's libpq variables set: exec [--] CMD ...")
     commands.add_parser("psql", help="open psql, or run it with the options that follow")
     commands.add_parser("summary", help="print what is in the warehouse")
+    run = commands.add_parser("run", help="run a command and record its start and end: run PIPELINE -- CMD ...")
+    run.add_argument("pipeline_id", metavar="PIPELINE", help="what to call it in ops.pipeline_events")
+    run.add_argument("--record-dbt", type=Path, metavar="DIR", help="then store the dbt results found in this folder")
+    record = commands.add_parser("record-dbt", help="store the results of the latest dbt run in ops.dbt_results")
+    record.add_argument("--target", type=Path, default=DBT_TARGET, metavar="DIR", help="default: %(default)s")
     words = sys.argv[1:] if arguments is None else arguments
-    options = parser.parse_args(words[:1] if words[:1] in (["exec"], ["psql"]) else words)
+    known = words[: words.index("--")] if words[:1] == ["run"] and "--" in words else words
+    options = parser.parse_args(words[:1] if words[:1] in (["exec"], ["psql"]) else known)
     try:
         if options.command == "summary":
             with connect() as connection:
                 print(summary_text(connection))
             return 0
+        if options.command == "record-dbt":
+            return record_dbt(options.target)
+        if options.command == "run":
+            if len(words) < len(known) + 2:
+                parser.error("run: expected a command, as in `run dbt-build -- dbt build`")
+            status = run_recorded(options.pipeline_id, words[len(known) + 1 :])
+            if options.record_dbt is not None:
+                record_dbt(options.record_dbt)
+            return status
         command = words[2:] if words[1:2] == ["--"] else words[1:]
         if options.command == "psql":
             command = [psql_program(), *command]
@@ -40,6 +68,23 @@ def main(arguments: list[str] | None = None) -> int:
     except WarehouseUnavailable as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def record_dbt(target: Path) -> int:
+    """Store the results of the latest dbt run found in `target`; return the exit status."""
+    try:
+        with connect(autocommit=True) as connection:
+            print(f"record-dbt: {record_dbt_results(connection, target)}", file=sys.stderr)
+        return 0
+    except (DbtResultsError, WarehouseUnavailable) as error:
+        print(f"record-dbt: {error}", file=sys.stderr)
+    except psycopg.Error as error:
+        cause = " ".join(str(error).split())
+        print(
+            f"record-dbt: expected to write the tables of ops, found: {cause}; run `python -m loader init`",
+            file=sys.stderr,
+        )
+    return 1
 
 
 def psql_program() -> str:
