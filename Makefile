@@ -27,8 +27,8 @@ help: ## List the targets
 	@awk -F':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Run
-.PHONY: demo serve pipeline generate load import dbt-build tick freshness summary psql stop
-demo: pipeline summary ## Set up, run the pipeline on 500K rows, show the result and serve it (DETACH=1: in the background)
+.PHONY: demo serve pipeline generate load import dbt-build tick docs site-data site freshness summary psql stop
+demo: pipeline docs site summary ## Set up, run the pipeline on 500K rows, show the result and serve it (DETACH=1: in the background)
 	@$(PY) -m embedded serve $(if $(DETACH),--detach)
 
 serve: $(RUNTIME) ## Serve what has been built at http://localhost:8080 without running the pipeline
@@ -52,6 +52,17 @@ tick: $(RUNTIME) ## Let days go by: generate the next DAYS=1, load them, build a
 	@$(PY) generator/generate_data.py --continue $(DATA) --days $(DAYS)
 	@$(PY) -m loader load $(DATA)
 	@DBT_TEST_SCOPE=changed $(DBT_BUILD)
+
+docs: $(RUNTIME) ## Build the dbt docs into one page: dbt_project/target/docs/index.html
+	@$(DBT) docs generate --no-compile --static $(DBT_OPTIONS)
+	@mkdir -p dbt_project/target/docs && mv dbt_project/target/static_index.html dbt_project/target/docs/index.html
+
+site-data: $(RUNTIME) ## Export what the site shows: dashboards, models, tests, distributions
+	@$(PY) -m metabase export
+	@$(PY) -m frontend.export
+
+site: site-data ## Build the site into frontend/dist
+	@frontend/npm.sh run build
 
 freshness: $(RUNTIME) ## Warn when the last load is a day old, fail when it is two
 	@$(DBT) source freshness $(DBT_OPTIONS)
