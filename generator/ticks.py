@@ -84,6 +84,7 @@ def tick_folders(folder: Path) -> list[Path]:
 
 def drop_ticks_of_another_set(folder: Path, base_sha256: str) -> None:
     """Remove the ticks in `folder`, newest first, unless they continue the data set that is about to be there."""
+    finish_publishing(folder)
     ticks = tick_folders(folder)
     manifests = [read_manifest(tick) or {} for tick in ticks]
     if ticks and manifests[0].get("previous_sha256") != base_sha256:

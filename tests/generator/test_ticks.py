@@ -367,6 +367,16 @@ def test_another_base_removes_the_ticks_of_the_one_before(folder, capsys):
     assert go_on(folder) == 0
 
 
+def test_another_base_removes_ticks_that_a_killed_run_had_not_published(folder):
+    assert go_on(folder) == 0
+    partial = folder / "ticks" / PARTIAL_NAME
+    partial.mkdir()
+    (folder / "ticks" / "2026-01-01").rename(partial / "2026-01-01")
+    (partial / COMPLETE_NAME).write_text('{"days": 1, "until": null, "rows": null}')
+    assert generate(folder, "--seed", "8") == 0
+    assert list((folder / "ticks").iterdir()) == []
+
+
 def test_full_disk_leaves_the_ticks_as_they_were(folder):
     assert go_on(folder) == 0
     before = contents(folder)
