@@ -1,4 +1,4 @@
-"""Run the forecaster on a file: `python -m forecaster forecast|evaluate --help`."""
+"""Run the forecaster on a file or the warehouse: `python -m forecaster forecast|evaluate|batch --help`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from forecaster.cli import parser, run
 from forecaster.series import SeriesError
+from warehouse.connection import WarehouseUnavailable
 
 
 def main() -> int:
@@ -17,7 +18,7 @@ def main() -> int:
     arguments = parser().parse_args()
     try:
         sys.stdout.write(run(arguments))
-    except SeriesError as error:
+    except (SeriesError, WarehouseUnavailable) as error:
         print(error, file=sys.stderr)
         return 1
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""The forecaster's two commands: what they take, and from a file to what is printed."""
+"""The forecaster's commands: what they take, and from a file or the warehouse to what is printed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ from tqdm import tqdm
 
 from forecaster import output
 from forecaster.backtest import MAX_ORIGINS
+from forecaster.batch import TOP_COMPANIES, TOP_MODELS, run_batch
+from forecaster.data import KINDS, read_by
 from forecaster.evaluate import Pooled, SeriesEvaluation, Skipped, evaluate_series, outage_flags, pooled
-from forecaster.forecast import HOURLY_HOURS, forecast
+from forecaster.forecast import HOURLY_HOURS, Forecast, forecast
 from forecaster.joint import cost_forecast
+from forecaster.metrics import METRICS, forecast_metric
 from forecaster.reading import Table, read_table
 from forecaster.series import Flags, HourlySeries, SeriesError
+from warehouse.connection import READER, connect
 
 SHAPE = """
 files:
@@ -34,6 +38,12 @@ examples:
   python -m forecaster forecast --series requests.csv
   python -m forecaster forecast --series usage.csv --workload chat --metric tokens --horizon 168 --format json
   python -m forecaster forecast --series usage.csv --workload chat --metric cost_usd --usd-per-mtok 0.5 1.5
+  python -m forecaster forecast --metric tokens --by model --horizon 48     (from the warehouse)
+"""
+BATCH_EXAMPLES = """
+examples:
+  python -m forecaster batch
+  python -m forecaster batch --models 10 --companies 5 --workers 1
 """
 EVALUATE_EXAMPLES = """
 examples:
@@ -59,8 +69,9 @@ def parser() -> argparse.ArgumentParser:
         "forecast", help="forecast one series", formatter_class=kind, epilog=SHAPE + FORECAST_EXAMPLES
     )
     one.add_argument(
-        "--series", type=Path, required=True, metavar="FILE", help="CSV file to read, - for standard input"
+        "--series", type=Path, metavar="FILE", help="CSV file to read, - for standard input; default: the warehouse"
     )
+    one.add_argument("--by", choices=KINDS, default="all", help="of the warehouse: one forecast for each of these")
     one.add_argument("--workload", help="which workload, if the file has several")
     one.add_argument("--metric", help="which column, or tokens, or cost_usd; needed if the file has several")
     one.add_argument("--horizon", type=count, default=HOURLY_HOURS, metavar="HOURS", help="default %(default)s")
@@ -71,6 +82,17 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--usd-per-mtok", type=price, nargs=2, metavar=("IN", "OUT"), help="prices for cost_usd")
     one.add_argument("--seed", type=int, default=0, help="seed of the paths beyond the hourly forecast")
     one.add_argument("--format", choices=("csv", "json"), default="csv", help="default %(default)s")
+    three = commands.add_parser(
+        "batch",
+        help="forecast the warehouse and store it there",
+        description="Forecast all traffic and its largest parts, every metric, into the schema forecast of the"
+        " warehouse. One run is one transaction; with the same data and code as the last one nothing is done.",
+        formatter_class=kind,
+        epilog=BATCH_EXAMPLES,
+    )
+    three.add_argument("--models", type=count, default=TOP_MODELS, help="how many of the busiest, default %(default)s")
+    three.add_argument("--companies", type=count, default=TOP_COMPANIES, help="likewise, default %(default)s")
+    three.add_argument("--workers", type=count, default=None, help="processes, default: one per core")
     two = commands.add_parser(
         "evaluate", help="measure the forecaster on a file", formatter_class=kind, epilog=SHAPE + EVALUATE_EXAMPLES
     )
@@ -105,8 +127,11 @@ def price(text: str) -> float:
 
 def run(arguments: argparse.Namespace) -> str:
     """Run a parsed command and return what to print; a summary goes to standard error. Raises SeriesError."""
+    if arguments.command == "batch":
+        print(run_batch(arguments.models, arguments.companies, arguments.workers), file=sys.stderr)
+        return ""
     if arguments.command == "forecast":
-        return run_forecast(arguments)
+        return run_forecast(arguments) if arguments.series else run_warehouse_forecast(arguments)
     return run_evaluate(arguments)
 
 
@@ -131,6 +156,31 @@ def run_forecast(arguments: argparse.Namespace) -> str:
     for note in result.notes:
         print(f"note: {note}", file=sys.stderr)
     return output.forecast_csv([result]) if arguments.format == "csv" else output.forecast_json([result])
+
+
+def run_warehouse_forecast(arguments: argparse.Namespace) -> str:
+    """Forecast a metric of all traffic or of each model, tier, company or source in the warehouse, busiest first."""
+    started = time.perf_counter()
+    metric = arguments.metric or "requests"
+    if metric not in METRICS:
+        raise SeriesError(f"forecast: expected a metric out of {', '.join(METRICS)}, found {metric!r}; choose one")
+    with connect(user=READER) as connection:
+        histories = read_by(connection, arguments.by)
+
+    def fit(series: HourlySeries) -> Forecast:
+        return forecast(series, arguments.horizon, arguments.origins, arguments.seed)
+
+    results: list[Forecast] = []
+    for history in tqdm(histories, unit="segment", disable=None, delay=2):
+        try:
+            results.append(forecast_metric(history, metric, fit, arguments.horizon))
+        except SeriesError as error:
+            print(f"skipped: {error}", file=sys.stderr)
+    for result in results:
+        print(f"forecast: {output.forecast_summary(result)}", file=sys.stderr)
+    seconds = time.perf_counter() - started
+    print(f"forecast: {len(results)} of {len(histories)} series in {seconds:.1f} s", file=sys.stderr)
+    return output.forecast_csv(results) if arguments.format == "csv" else output.forecast_json(results)
 
 
 def run_evaluate(arguments: argparse.Namespace) -> str:

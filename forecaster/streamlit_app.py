@@ -1,0 +1,27 @@
+"""The forecaster's pages: `streamlit run streamlit_app.py` in this folder, with the repository on PYTHONPATH."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # see __main__.py
+
+import streamlit as st
+
+from forecaster.controls import draw_controls
+from forecaster.states import explained
+
+PAGES = [
+    st.Page("app_pages/forecast.py", title="Forecast", icon=":material/show_chart:", default=True),
+    st.Page("app_pages/accuracy.py", title="Accuracy", icon=":material/fact_check:"),
+    st.Page("app_pages/budget.py", title="Budget", icon=":material/savings:"),
+    st.Page("app_pages/scenarios.py", title="Scenarios", icon=":material/alt_route:"),
+    st.Page("app_pages/anomalies.py", title="Anomalies", icon=":material/notification_important:"),
+    st.Page("app_pages/your_data.py", title="Your data", icon=":material/upload_file:", url_path="your-data"),
+]
+
+st.set_page_config(page_title="Tokenscope forecaster", page_icon=":material/query_stats:", layout="wide")
+page = st.navigation(PAGES)
+draw_controls()
+with explained():
+    page.run()
