@@ -91,6 +91,7 @@ def test_ticks_built_at_once_equal_ticks_built_one_by_one(
                 build(project)
         build(project)
         results.append(table_checksums(connection))
+        del results[-1]["ops.stage_reconciliation"]  # says when each batch was loaded
         connection.close()
     assert results[0] == results[1]
 
