@@ -1,16 +1,16 @@
 {#
   A table built from the fact of which only the periods are rebuilt that the fact changed in.
 
-  Config: rebuild_by = {'column': ..., 'period': 'hour', 'day', 'month' or 'session'}; indexes. The model reads the fact
-  `where {{ rebuilt_range('requested_at') }}`. As it is compiled that is all of time, and the first build, a full refresh, a
-  change of more than `wide_change_days` and changed code (the model's, reported_requests' or the report time zone) build
-  all of it aside and swap it in. Otherwise the ends are moved to those of the periods that changed, whose rows are
+  Config: rebuild_by = {'column': ..., 'period': 'hour', 'day', 'month', 'session' or 'session_day'}; indexes. The model reads
+  the fact `where {{ rebuilt_range('requested_at') }}`, or sessions `where {{ rebuilt_range('started_at') }}`. As it is
+  compiled that is all of time, and the first build, a full refresh, a change of more than `wide_change_days` and changed
+  code (the model's, reported_requests' or the report time zone) build all of it aside and swap it in. Otherwise the ends are moved to those of the periods that changed, whose rows are
   replaced in place. Either way it is one transaction, with the note of what was built: see build_state.sql.
 #}
 {% materialization rebuilt_by_period, adapter='postgres' %}
     {%- set target = this.incorporate(type='table') -%}
     {%- set existing = load_cached_relation(this) -%}
-    {%- set code_md5 = code_checksum(sql ~ reported_requests_definition()) -%}
+    {%- set code_md5 = code_checksum(sql ~ definition_of_sources()) -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
@@ -42,8 +42,11 @@
     {{ column }} >= timestamptz '-infinity' and {{ column }} < timestamptz 'infinity'
 {%- endmacro %}
 
-{# Returns the view's definition, which names the report time zone. A view left from another zone is an error. #}
-{% macro reported_requests_definition() %}
+{#
+  Returns what the model's own code does not tell: the definition of reported_requests, which names the report time zone (a
+  view left from another zone is an error), and for a model that reads sessions, the checksum of theirs.
+#}
+{% macro definition_of_sources() %}
     {%- set found = run_query("select pg_get_viewdef(to_regclass('" ~ ref('reported_requests') ~ "'))") -%}
     {%- if report_tz() not in (found.rows[0][0] or '') -%}
         {%- do exceptions.raise_compiler_error(
@@ -51,7 +54,11 @@
             ~ ", found it in another; build it as well: dbt build --select +" ~ this.identifier
         ) -%}
     {%- endif -%}
-    {{ return(found.rows[0][0]) }}
+    {%- if config.require('rebuild_by').period != 'session_day' -%}
+        {{ return(found.rows[0][0]) }}
+    {%- endif -%}
+    {%- set sessions = run_query("select code_md5 from ops.applied_changes where model_name = 'sessions'") -%}
+    {{ return(found.rows[0][0] ~ sessions.rows[0][0]) }}
 {% endmacro %}
 
 {% macro has_wide_range(ranges) %}
@@ -89,8 +96,16 @@
 
 {% macro rebuild_periods(target, query, range) %}
     {%- set rebuild_by = config.require('rebuild_by') -%}
-    {%- set window = session_window(target, range) if rebuild_by.period == 'session'
-        else period_window(range, rebuild_by.period) -%}
+    {%- if rebuild_by.period == 'session' -%}
+        {%- set window = session_window(target, range) -%}
+    {%- elif rebuild_by.period == 'session_day' -%}
+        {%- set sessions = session_window(ref('sessions'), range) -%}
+        {%- set window = period_window(
+            {'changed_from': sessions.keep_from_timestamptz, 'changed_to': sessions.keep_to_timestamptz}, 'day'
+        ) -%}
+    {%- else -%}
+        {%- set window = period_window(range, rebuild_by.period) -%}
+    {%- endif -%}
     {%- set column = rebuild_by.column -%}
     {%- set columns = adapter.get_columns_in_relation(target) | map(attribute='quoted') | join(', ') -%}
     {%- set kind = 'date' if column.endswith('_on') else 'timestamptz' -%}
@@ -138,7 +153,8 @@
 {#
   The same for sessions. Rebuilt are those that begin between the earliest start among the sessions that changed requests
   may belong to and the latest request that a changed one could be followed by. To know whether a request begins a session,
-  the gap before it is read; to know where a session ends, all there is until the last end known.
+  the gap before it is read; to know where a session ends, all there is until the last end known. Asked of sessions already
+  rebuilt, it gives the same earliest start: what a session held before the change still ends within a gap of it.
 #}
 {% macro session_window(target, range) %}
     {%- set gap = "interval '" ~ var('session_gap_minutes') ~ " minutes 1 second'" -%}

@@ -16,8 +16,8 @@ import pytest
 Environment = dict[str, str]
 MARTS = {
     "activation_funnel", "company_usage_monthly", "engagement_daily", "model_performance_daily",
-    "model_performance_hourly", "retention_monthly", "sessions", "status_daily", "usage_daily", "usage_hourly",
-    "user_activity_daily", "user_lifetime", "user_model_monthly", "user_subscriptions_monthly",
+    "model_performance_hourly", "retention_monthly", "sessions", "sessions_daily", "status_daily", "usage_daily",
+    "usage_hourly", "user_activity_daily", "user_lifetime", "user_model_monthly", "user_subscriptions_monthly",
 }  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def test_marts_refuse_a_second_row_of_a_grain(built: psycopg.Connection) -> None
 def test_days_of_a_range_sum_to_the_range(
     built: psycopg.Connection, project: Any, monkeypatch: pytest.MonkeyPatch, zone: str
 ) -> None:
-    """The template was built in UTC, so this also shows that another zone rebuilds what was built for the one before."""
+    """The template was built in UTC, so this also shows that another zone rebuilds what was built before."""
     monkeypatch.setenv("REPORT_TZ", zone)
     build_marts(project)
     by_day: dict[date, list[Any]] = defaultdict(lambda: [0, Decimal(0)])
@@ -151,7 +151,9 @@ def test_reader_can_call_the_latency_functions(built: psycopg.Connection) -> Non
 
 
 def test_marts_are_left_alone_when_the_fact_did_not_change(built: psycopg.Connection, project: Any) -> None:
-    files = "select relname, relfilenode, pg_relation_size(oid) from pg_class where relname = any(array['usage_hourly', 'sessions'])"
+    files = (
+        "select relname, relfilenode, pg_relation_size(oid) from pg_class where relname in ('usage_hourly', 'sessions')"
+    )
     before = rows(built, files)
     versions = rows(built, "select max(xmin::text::bigint) from public_marts.sessions")
     build_marts(project)
@@ -170,15 +172,15 @@ CHANGES = [
     (
         "2025-09-30 22:00",
         "2025-10-01 03:00",
-        "update public_star.fct_api_requests set requested_at = least(requested_at + latency_ms * interval '3 seconds', "
-        "timestamptz '2025-10-01 03:00+00') where {range}",
+        "update public_star.fct_api_requests set requested_at = "
+        "least(requested_at + latency_ms * interval '3 seconds', timestamptz '2025-10-01 03:00+00') where {range}",
     ),
     # A burst of one user joins what were sessions of their own.
     (
         "2025-12-24 08:00",
         "2025-12-24 20:00",
-        "update public_star.fct_api_requests set user_key = (select user_key from public_star.dim_users where user_id = 1) "
-        "where {range}",
+        "update public_star.fct_api_requests set user_key = "
+        "(select user_key from public_star.dim_users where user_id = 1) where {range}",
     ),
 ]
 
@@ -215,7 +217,7 @@ def test_logs_without_users_leave_the_marts_about_users_alone(
     assert project.problems("build", "--exclude-resource-type", "unit_test") == {}
     after = checksums(built)
     about_users = {
-        "activation_funnel", "engagement_daily", "retention_monthly", "sessions", "user_lifetime",
+        "activation_funnel", "engagement_daily", "retention_monthly", "sessions", "sessions_daily", "user_lifetime",
         "user_subscriptions_monthly",
     }  # fmt: skip
     assert {mart for mart in MARTS if after[mart] == before[mart]} == about_users

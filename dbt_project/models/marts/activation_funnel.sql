@@ -9,14 +9,8 @@ with users as (
 
 activity as (
 
-    select
-        user_id,
-        day_on,
-        sum(successes) as successes,
-        min(first_request_at) as first_request_at
-    from {{ ref('user_activity_daily') }}
+    select * from {{ ref('user_activity_daily') }}
     where user_id <> 0
-    group by user_id, day_on
 
 ),
 
@@ -25,7 +19,8 @@ span as (
     select
         cast(min(first_request_at) at time zone 'UTC' as date) as first_day_on,
         max(day_on) as last_day_on
-    from activity
+    from {{ ref('user_activity_daily') }}
+    where user_id <> 0
 
 ),
 

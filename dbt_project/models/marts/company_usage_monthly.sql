@@ -26,7 +26,7 @@ companies as (
 
 last_day as (
 
-    select max(day_on) as last_day_on from activity
+    select max(day_on) as last_day_on from {{ ref('user_activity_daily') }}
 
 ),
 

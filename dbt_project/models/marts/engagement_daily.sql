@@ -19,7 +19,7 @@ users as (
 
 sessions as (
 
-    select * from {{ ref('sessions') }}
+    select * from {{ ref('sessions_daily') }}
 
 ),
 
@@ -111,9 +111,9 @@ sessions_daily as (
 
     select
         started_on,
-        count(*) as sessions,
-        count(*) filter (where requests = 1) as single_request_sessions,
-        sum(requests) as session_requests,
+        sum(sessions) as sessions,
+        sum(sessions) filter (where requests_in_session = 1) as single_request_sessions,
+        sum(sessions * requests_in_session) as session_requests,
         sum(duration_s) as session_duration_s
     from sessions
     group by started_on
@@ -130,8 +130,8 @@ final as (
         cast(active.daily_active_users as double precision) / nullif(active.monthly_active_users, 0)
             as stickiness_ratio,
         coalesce(sign_ups.new_users, 0) as new_users,
-        coalesce(sessions_daily.sessions, 0) as sessions,
-        coalesce(sessions_daily.single_request_sessions, 0) as single_request_sessions,
+        cast(coalesce(sessions_daily.sessions, 0) as bigint) as sessions,
+        cast(coalesce(sessions_daily.single_request_sessions, 0) as bigint) as single_request_sessions,
         cast(coalesce(sessions_daily.session_requests, 0) as bigint) as session_requests,
         cast(coalesce(sessions_daily.session_duration_s, 0) as numeric(20, 6)) as session_duration_s
     from active

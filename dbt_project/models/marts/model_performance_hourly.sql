@@ -2,7 +2,10 @@
     config(
         materialized='rebuilt_by_period',
         rebuild_by={'column': 'hour_at', 'period': 'hour'},
-        indexes=[{'columns': ['hour_at', 'model_name', 'source'], 'unique': true}],
+        indexes=[
+            {'columns': ['hour_at', 'model_name', 'source'], 'unique': true},
+            {'columns': ['day_on'], 'type': 'brin'},
+        ],
     )
 }}
 
@@ -39,6 +42,7 @@ final as (
         source,
         {{ performance_columns() }}
     from measured
+    order by hour_at
 
 )
 

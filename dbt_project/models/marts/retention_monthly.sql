@@ -19,7 +19,8 @@ span as (
     select
         {{ month_of("cast(min(first_request_at) at time zone 'UTC' as date)") }} as first_month_on,
         max(day_on) as last_day_on
-    from activity
+    from {{ ref('user_activity_daily') }}
+    where user_id <> 0
 
 ),
 

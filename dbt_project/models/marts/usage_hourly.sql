@@ -2,7 +2,10 @@
     config(
         materialized='rebuilt_by_period',
         rebuild_by={'column': 'hour_at', 'period': 'hour'},
-        indexes=[{'columns': ['hour_at', 'model_name', 'path', 'billing_tier', 'source'], 'unique': true}],
+        indexes=[
+            {'columns': ['hour_at', 'model_name', 'path', 'billing_tier', 'source'], 'unique': true},
+            {'columns': ['day_on'], 'type': 'brin'},
+        ],
     )
 }}
 
@@ -27,6 +30,7 @@ final as (
         {{ usage_measures() }}
     from requests
     group by hour_at, model_name, provider, path, billing_tier, source
+    order by hour_at
 
 )
 

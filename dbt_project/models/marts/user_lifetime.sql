@@ -22,7 +22,9 @@ subscriptions as (
 
 last_day as (
 
-    select max(day_on) as as_of_on from activity
+    select max(day_on) as as_of_on
+    from {{ ref('user_activity_daily') }}
+    where user_id <> 0
 
 ),
 

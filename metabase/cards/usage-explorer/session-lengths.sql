@@ -1,11 +1,18 @@
+with days as (
+    select
+        requests_in_session as length,
+        sessions
+    from public_marts.sessions_daily
+    where started_on > (select max(day_on) from public_marts.engagement_daily) - {{days}}
+)
+
 select
     case
-        when requests <= 4 then cast(requests as text)
-        when requests <= 9 then '5 to 9'
+        when length <= 4 then cast(length as text)
+        when length <= 9 then '5 to 9'
         else '10 or more'
     end as requests_in_session,
-    count(*) as sessions
-from public_marts.sessions
-where started_on > (select max(day_on) from public_marts.engagement_daily) - {{days}}
+    sum(sessions) as sessions
+from days
 group by requests_in_session
-order by min(requests)
+order by min(length)
