@@ -63,7 +63,7 @@ class Crowd:
         started = time.monotonic()
         try:
             status, body = await asyncio.wait_for(connection.get(path), REQUEST_TIMEOUT_S)
-        except (OSError, EOFError, asyncio.TimeoutError, ValueError) as error:
+        except (TimeoutError, OSError, EOFError, ValueError) as error:
             connection.close()
             status, body = 0, repr(error)
         ended = time.monotonic()

@@ -1,0 +1,237 @@
+"""Things that break while people look on: containers killed, the database killed mid-write, a full disk, a re-run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.stack.client import Client
+from tests.stack.project import LONG_RUNNING, Project
+from tests.stack.viewers import Crowd, Visit
+
+RecordFigure = Callable[[str, str, str], None]
+CLIENTS = 50
+RECOVERY_LIMIT_S = 60
+ERROR_PAGES = {502, 503, 504}
+COUNTS = """
+    select (select count(*) from raw_staging.api_requests), (select count(*) from public_star.fct_api_requests),
+    (select count(*) from public_snowflake.fct_api_requests_sf)
+"""
+
+
+def kill(stack: Project, service: str, number: int = signal.SIGKILL) -> None:
+    """Kill a container's first process from the host: to the engine this is a crash, which `docker kill` is not."""
+    os.kill(stack.inspect(service)["State"]["Pid"], number)
+
+
+@contextmanager
+def crowd(stack: Project, pages: list[str]) -> Iterator[Crowd]:
+    """Let 50 clients browse in the background while the block runs."""
+    found = Crowd(pages, stack.folder / "secrets" / "tls_certificate", pause_s=(0.1, 0.5), with_files=False)
+    stop = threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(found.browse(CLIENTS, stop.is_set)))
+    thread.start()
+    time.sleep(2)
+    try:
+        yield found
+    finally:
+        stop.set()
+        thread.join()
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {timeout_s:.0f} s"
+        time.sleep(0.2)
+
+
+def is_designed(visit: Visit) -> bool:
+    return visit.status in ERROR_PAGES and f"error {visit.status}" in visit.body and "No data is lost" in visit.body
+
+
+@pytest.mark.parametrize("service", LONG_RUNNING)
+def test_killed_container_comes_back_and_visitors_see_a_page(
+    stack: Project, names: dict[str, str], service: str, record_figure: RecordFigure
+) -> None:
+    card = f"/metabase/api/public/dashboard/{names['uuid']}"
+    pages = ["/", "/docs/", "/forecaster/_stcore/health", f"/metabase/public/dashboard/{names['uuid']}"]
+    rows = stack.sql(COUNTS)
+    started_at = stack.inspect(service)["State"]["StartedAt"]
+    with crowd(stack, pages) as seen:
+        begin = time.monotonic()
+        kill(stack, service)
+        wait_until(
+            lambda: stack.inspect(service)["State"]["StartedAt"] != started_at, RECOVERY_LIMIT_S, f"{service} starts"
+        )
+        stack.wait_healthy(service, RECOVERY_LIMIT_S)
+        recovered = time.monotonic()
+        time.sleep(4)
+    record_figure(f"{service} killed: healthy again after", f"{recovered - begin:.1f} s", f"<= {RECOVERY_LIMIT_S} s")
+    assert recovered - begin <= RECOVERY_LIMIT_S
+    failed = [visit for visit in seen.visits if visit.status not in (200, 202)]
+    if service == "traefik":  # nobody is left to answer: connections break, and work again afterwards
+        assert {visit.status for visit in failed} <= {0}
+    else:
+        assert [visit for visit in failed if not is_designed(visit)] == []
+    late = [visit for visit in failed if visit.at > recovered + 2]
+    assert late == [] and len([visit for visit in seen.visits if visit.at > recovered + 2]) > CLIENTS
+    assert stack.sql(COUNTS) == rows
+    client = Client("https://localhost", stack.folder / "secrets" / "tls_certificate")
+    wait_until(lambda: client.fetch(card).status == 200, RECOVERY_LIMIT_S, "the dashboard answers")
+
+
+@pytest.mark.parametrize(
+    ("service", "path"),
+    [("frontend", "/"), ("forecaster", "/forecaster/"), ("metabase", "/metabase/public/dashboard/{uuid}")],
+)
+def test_stopped_service_shows_a_designed_page(
+    stack: Project, client: Client, names: dict[str, str], service: str, path: str
+) -> None:
+    stack.compose("stop", "--timeout", "5", service)
+    try:
+        answer = client.fetch(path.replace("{uuid}", names["uuid"]))
+    finally:
+        stack.compose("start", service)
+        stack.wait_healthy(service, RECOVERY_LIMIT_S)
+    assert answer.status in ERROR_PAGES
+    assert "<h1>" in answer.text and "Back to the start page" in answer.text
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert answer.headers["cache-control"] == "no-store" and answer.headers["retry-after"] == "10"
+    assert "strict-transport-security" in answer.headers
+
+
+def test_health_tells_when_the_app_cannot_reach_the_warehouse(stack: Project) -> None:
+    stack.compose("stop", "--timeout", "20", "portfolio_db")
+    check = ["exec", "-T", "-e", "PYTHONPATH=/app", "forecaster", "python", "/app/forecaster/healthcheck.py"]
+    try:
+        with pytest.raises(AssertionError, match="connection to the warehouse failed"):
+            stack.compose(*check)
+    finally:
+        stack.compose("start", "portfolio_db")
+        stack.wait_healthy("portfolio_db", RECOVERY_LIMIT_S)
+    stack.compose(*check)
+
+
+def rerun_pipeline(stack: Project, rows: int) -> None:
+    """Start the pipeline for another number of rows, as after a change in .env, without waiting for it."""
+    (stack.folder / ".env").write_text(f"ROWS={rows}\n")
+    stack.compose("up", "--detach", "--no-deps", "--force-recreate", "pipeline")
+
+
+def wait_for_pipeline(stack: Project, timeout_s: float = 240) -> None:
+    """Wait until the pipeline has ended well, however often the engine had to start it."""
+
+    def is_done() -> bool:
+        state = stack.inspect("pipeline")["State"]
+        assert not (state["Status"] == "exited" and state["ExitCode"] != 0), stack.logs("pipeline")[-3000:]
+        return bool(state["Status"] == "exited")
+
+    wait_until(is_done, timeout_s, "the pipeline ends")
+
+
+@pytest.fixture(scope="module")
+def restored_rows(stack: Project) -> Iterator[None]:
+    """Bring the warehouse back to the rows of the start after tests that load others."""
+    yield
+    (stack.folder / ".env").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("rows", "moment"),
+    [
+        (310_000, "from pg_stat_activity where query ilike 'copy %' and usename = 'portfolio_owner'"),
+        (320_000, "from pg_stat_activity where query ilike '%fct_api_requests%' and application_name = 'dbt'"),
+    ],
+    ids=["during a load", "during dbt build"],
+)
+def test_database_killed_mid_write_loses_nothing(
+    stack: Project, restored_rows: None, rows: int, moment: str, record_figure: RecordFigure
+) -> None:
+    before = stack.sql(COUNTS)
+    rerun_pipeline(stack, rows)
+    wait_until(lambda: stack.sql(f"select count(*) > 0 {moment}") == "t", 120, "the moment to kill")
+    begin = time.monotonic()
+    kill(stack, "portfolio_db")
+    wait_until(lambda: stack.inspect("portfolio_db")["State"]["Running"], 30, "portfolio_db runs")
+    stack.wait_healthy("portfolio_db", RECOVERY_LIMIT_S)
+    record_figure(
+        f"portfolio_db killed with {rows} rows on their way: healthy after",
+        f"{time.monotonic() - begin:.1f} s",
+        "<= 60 s",
+    )
+    raw, *facts = stack.sql(COUNTS).split("|")
+    assert raw in (before.split("|")[0], str(rows)) and set(facts) <= {*before.split("|")[1:], str(rows)}
+    wait_for_pipeline(stack)
+    assert stack.inspect("pipeline")["RestartCount"] >= 1
+    assert stack.sql(COUNTS) == f"{rows}|{rows}|{rows}"
+    assert stack.sql("select count(*) from raw_staging.load_batches where status = 'running'") == "0"
+
+
+def test_readers_see_the_old_or_the_new_data_and_no_error(
+    stack: Project, client: Client, names: dict[str, str], restored_rows: None
+) -> None:
+    board = json.loads(client.fetch(f"/metabase/api/public/dashboard/{names['uuid']}").body)
+    tiles = [tile for tile in board["dashcards"] if tile.get("card_id")][:8]
+    paths = [
+        f"/metabase/api/public/dashboard/{names['uuid']}/dashcard/{tile['id']}/card/{tile['card_id']}" for tile in tiles
+    ]
+
+    def answers() -> dict[str, str]:
+        found = {}
+        for path in paths:
+            answer = client.fetch(path)
+            assert answer.status == 202, answer.text
+            content = json.loads(answer.body)
+            assert content["status"] == "completed", content
+            found[path] = json.dumps(content["data"]["rows"])
+        return found
+
+    before = answers()
+    rerun_pipeline(stack, 400_000)
+    seen = []
+    while stack.inspect("pipeline")["State"]["Status"] != "exited":
+        seen.append(answers())
+    wait_for_pipeline(stack)
+    after = answers()
+    assert len(seen) > 5 and before != after
+    mixed = [path for found in seen for path in paths if found[path] not in (before[path], after[path])]
+    assert mixed == []
+
+
+def test_full_disk_fails_the_load_and_keeps_the_data(stack: Project, tmp_path: Path) -> None:
+    override = tmp_path / "small-disk.yml"
+    override.write_text(
+        "services: {portfolio_db: {deploy: {resources: {limits: {memory: 2G}}}}}\n"
+        "volumes: {portfolio_db: {driver_opts: {type: tmpfs, device: tmpfs, o: 'size=420m,uid=999,gid=999'}}}\n"
+    )
+    small = ["-p", "small", "-f", "docker-compose.yml", "-f", str(override)]
+
+    def rows() -> str:
+        query = "select count(*) from raw_staging.api_requests"
+        words = ["exec", "-T", "portfolio_db", "psql", "-XAtq", "-U", "postgres", "-d", "tokenscope", "-c", query]
+        return stack.compose(*small, *words).strip()
+
+    try:
+        stack.compose(*small, "up", "--detach", "--wait", "portfolio_db")
+        stack.compose(*small, "run", "--rm", "--no-deps", "-T", "roles")
+        run = [*small, "run", "--rm", "--no-deps", "-T", "-e"]
+        stack.compose(*run, "ROWS=20000", "pipeline", "run")
+        with pytest.raises(AssertionError) as failure:
+            stack.compose(*run, "ROWS=3000000", "pipeline", "run")
+        assert "No space left on device" in str(failure.value)
+        assert "Traceback" not in str(failure.value)
+        assert rows() == "20000"
+        stack.compose(*run, "ROWS=21000", "pipeline", "run")
+        assert rows() == "21000"
+    finally:
+        stack.compose(*small, "down", "--volumes", check=False)
