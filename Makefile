@@ -10,15 +10,21 @@ ROWS ?= 500000
 SEED ?= 42
 DATA ?= $(or $(TOKENSCOPE_DATA_DIR),.data)/generated
 DAYS ?= 1
+UNTIL ?=
+TICK_ROWS ?=
 ROLE ?=
 SQL ?=
 
 PY := .venv/bin/python
 IN_WAREHOUSE := $(PY) -m warehouse exec --
-DBT := DBT_USE_COLORS=$$([ -t 1 ] && echo true || echo false) $(IN_WAREHOUSE) .venv/bin/dbt
+# Leaves the start and end of a step in ops.pipeline_events; the loader does so itself.
+RECORDED := $(PY) -m warehouse run
+DBT_COLORS := DBT_USE_COLORS=$$([ -t 1 ] && echo true || echo false)
+DBT := $(DBT_COLORS) $(IN_WAREHOUSE) .venv/bin/dbt
 DBT_OPTIONS := --project-dir dbt_project --profiles-dir dbt_project
 # Unit tests check the code, not the data: `make test` runs them, a build of the warehouse need not.
-DBT_BUILD := $(DBT) build $(DBT_OPTIONS) --exclude-resource-type unit_test
+DBT_BUILD := $(DBT_COLORS) $(RECORDED) dbt-build --record-dbt dbt_project/target -- \
+	.venv/bin/dbt build $(DBT_OPTIONS) --exclude-resource-type unit_test
 RUNTIME := .venv/.installed-runtime
 DEV := .venv/.installed-dev
 
@@ -37,7 +43,7 @@ serve: $(RUNTIME) ## Serve what has been built at http://localhost:8080 without 
 pipeline: generate load dbt-build ## Generate, load and model: ROWS=500000 SEED=42
 
 generate: $(RUNTIME) ## Write the synthetic data set: ROWS= SEED=
-	@$(PY) generator/generate_data.py --rows $(ROWS) --seed $(SEED) --out $(DATA)
+	@$(RECORDED) generate -- $(PY) generator/generate_data.py --rows $(ROWS) --seed $(SEED) --out $(DATA)
 
 load: $(RUNTIME) ## Load the generated data set into raw_staging
 	@$(PY) -m loader load $(DATA)
@@ -48,8 +54,9 @@ import: $(RUNTIME) ## Load a real log: FROM=azure-llm FILE=path
 dbt-build: $(RUNTIME) ## Build and test all dbt models: SELECT=tag:core for a part
 	@$(DBT_BUILD) $(if $(SELECT),--select $(SELECT))
 
-tick: $(RUNTIME) ## Let days go by: generate the next DAYS=1, load them, build and test what they changed
-	@$(PY) generator/generate_data.py --continue $(DATA) --days $(DAYS)
+tick: $(RUNTIME) ## Let DAYS=1 go by, or all UNTIL=2026-01-31: generate, load, build and test what they changed
+	@$(RECORDED) generate -- $(PY) generator/generate_data.py --continue $(DATA) \
+		$(if $(UNTIL),--until $(UNTIL),--days $(DAYS)) $(if $(TICK_ROWS),--rows $(TICK_ROWS))
 	@$(PY) -m loader load $(DATA)
 	@DBT_TEST_SCOPE=changed $(DBT_BUILD)
 
