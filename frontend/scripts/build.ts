@@ -3,16 +3,22 @@ import { rename, rm } from 'node:fs/promises';
 import { build } from 'astro';
 import './generate.ts';
 
-await rm('.building', { recursive: true, force: true });
+const out = process.env['SITE_OUT_DIR'] ?? 'dist';
+const [fresh, old] = [`${out}.new`, `${out}.old`];
+const remove = (folder: string) => rm(folder, { recursive: true, force: true });
+
+await remove(fresh);
 try {
-  await build({ outDir: '.building/new' });
+  await build({ outDir: fresh });
 } catch (error) {
   // Astro has named the page already; a second trace helps nobody.
   console.error(`site: ${(error as Error).message}`);
+  await remove(fresh);
   process.exit(1);
 }
-await rename('dist', '.building/old').catch((error: NodeJS.ErrnoException) => {
+await remove(old);
+await rename(out, old).catch((error: NodeJS.ErrnoException) => {
   if (error.code !== 'ENOENT') throw error;
 });
-await rename('.building/new', 'dist');
-await rm('.building', { recursive: true, force: true });
+await rename(fresh, out);
+await remove(old);
