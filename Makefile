@@ -33,8 +33,8 @@ help: ## List the targets
 	@awk -F':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Run
-.PHONY: demo serve pipeline generate load import dbt-build tick docs site-data site freshness summary psql stop
-demo: pipeline docs site summary ## Set up, run the pipeline on 500K rows, show the result and serve it (DETACH=1: in the background)
+.PHONY: demo serve pipeline generate load import dbt-build tick forecast docs erd site-data site freshness summary psql stop
+demo: pipeline forecast docs site summary ## Set up, run everything on 500K requests, show the result and serve it (DETACH=1: in the background)
 	@$(PY) -m embedded serve $(if $(DETACH),--detach)
 
 serve: $(RUNTIME) ## Serve what has been built at http://localhost:8080 without running the pipeline
@@ -60,9 +60,16 @@ tick: $(RUNTIME) ## Let DAYS=1 go by, or all UNTIL=2026-01-31: generate, load, b
 	@$(PY) -m loader load $(DATA)
 	@DBT_TEST_SCOPE=changed $(DBT_BUILD)
 
+forecast: $(RUNTIME) ## Forecast totals and the largest segments into the schema forecast
+	@$(RECORDED) forecast -- $(PY) -m forecaster batch
+
 docs: $(RUNTIME) ## Build the dbt docs into one page: dbt_project/target/docs/index.html
 	@$(DBT) docs generate --no-compile --static $(DBT_OPTIONS)
 	@mkdir -p dbt_project/target/docs && mv dbt_project/target/static_index.html dbt_project/target/docs/index.html
+
+erd: $(RUNTIME) ## Draw the models and their tested references: dbt_project/target/docs/erd.mmd (Mermaid)
+	@mkdir -p dbt_project/target/docs
+	@$(PY) dbt_project/erd.py dbt_project/target/manifest.json > dbt_project/target/docs/erd.mmd
 
 site-data: $(RUNTIME) ## Export what the site shows: dashboards, models, tests, distributions
 	@$(PY) -m metabase export
@@ -113,11 +120,14 @@ test-stack: $(DEV) ## Prove the full stack on a real Docker engine, without an i
 	@$(PY) -m pytest tests/stack -o "addopts=-q --import-mode=importlib --strict-markers" -o timeout_func_only=true
 
 ##@ Develop
-.PHONY: setup test lint dashboards-lint metabase-live format bench lock clean
+.PHONY: setup test test-browser lint dashboards-lint metabase-live format bench lock clean
 setup: $(DEV) ## Install the tools of test and lint as well
 
 test: $(DEV) ## Run the default tests (under 5 minutes on 2 cores)
 	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+test-browser: $(DEV) ## Drive a real browser through the proxy (needs Debian's chromium)
+	@$(PY) -m pytest tests/browser -o "addopts=-q --import-mode=importlib --strict-markers" -o timeout=900
 
 lint: $(DEV) ## Check style, types and SQL
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
