@@ -47,7 +47,7 @@ def record_dbt_results(connection: psycopg.Connection, target: Path) -> str:
     try:
         metadata = run_results["metadata"]
         invocation_id = metadata["invocation_id"]
-        nodes = manifest["nodes"] | manifest["unit_tests"]
+        nodes = manifest["nodes"] | manifest["unit_tests"] | manifest["exposures"]
         results = [_result(entry, nodes.get(entry["unique_id"], {})) for entry in run_results["results"]]
         tables = dict(_stored_tables(run_results["results"], nodes))
         run = (
