@@ -5,7 +5,7 @@ select
     is_error,
     is_rate_limited,
     count(*) as requests
-from {{ tested_rows(ref('fct_api_requests')) }} as requests
+from {{ tested_rows(ref('fct_api_requests')) }}
 where
     is_error is distinct from (status_code between 400 and 599)
     or is_rate_limited is distinct from (status_code = 429)

@@ -4,7 +4,7 @@ with staged as (
     select
         source,
         count(*) as requests
-    from {{ tested_rows(ref('stg_api_requests')) }} as requests
+    from {{ tested_rows(ref('stg_api_requests')) }}
     group by source
 
 ),
@@ -14,7 +14,7 @@ facts as (
     select
         source,
         count(*) as requests
-    from {{ tested_rows(ref('fct_api_requests')) }} as requests
+    from {{ tested_rows(ref('fct_api_requests')) }}
     group by source
 
 )

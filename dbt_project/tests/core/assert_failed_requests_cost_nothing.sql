@@ -4,7 +4,7 @@ select
     status_code,
     count(*) as failed_requests,
     sum(cost_usd) as cost_usd
-from {{ tested_rows(ref('fct_api_requests')) }} as requests
+from {{ tested_rows(ref('fct_api_requests')) }}
 where
     status_code <> 200
     and cost_usd <> 0

@@ -3,7 +3,7 @@ select
     status_code,
     count(*) as failed_requests,
     sum(completion_tokens) as completion_tokens
-from {{ tested_rows(ref('stg_api_requests')) }} as requests
+from {{ tested_rows(ref('stg_api_requests')) }}
 where
     source = '{{ var("synthetic_source") }}'
     and status_code <> 200

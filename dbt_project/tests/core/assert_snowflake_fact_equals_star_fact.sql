@@ -7,7 +7,7 @@ with star as (
         sum(total_tokens) as total_tokens,
         sum(latency_ms) as latency_ms,
         sum(cost_usd) as cost_usd
-    from {{ tested_rows(ref('fct_api_requests')) }} as requests
+    from {{ tested_rows(ref('fct_api_requests')) }}
     group by source
 
 ),
@@ -20,7 +20,7 @@ snowflake as (
         sum(total_tokens) as total_tokens,
         sum(latency_ms) as latency_ms,
         sum(cost_usd) as cost_usd
-    from {{ tested_rows(ref('fct_api_requests_sf')) }} as requests
+    from {{ tested_rows(ref('fct_api_requests_sf')) }}
     group by source
 
 )
