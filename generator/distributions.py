@@ -155,7 +155,12 @@ class DailyCycle:
 
     def parameters(self) -> dict[str, object]:
         """Return the phase, the damped hours [from, to) and the factor that damps them."""
-        return {"phase_hours": self.phase, "night_hours": [self.night_from, self.night_to], "factor": self.night_factor}
+        return {
+            "phase_hours": self.phase,
+            "night_hours": [self.night_from, self.night_to],
+            "factor": self.night_factor,
+            "weekend_factor": WEEKEND_FACTOR,
+        }
 
     def rate(self, hour: ArrayLike) -> Floats:
         """Return the relative rate at `hour`, 0 <= hour < 24; the undamped mean is 1."""

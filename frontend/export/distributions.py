@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any, LiteralString
 
 import numpy as np
 import psycopg
 from psycopg import sql
 
-from generator.distributions import COLUMN_DISTRIBUTIONS, WEEKEND_FACTOR, description
-
 Json = dict[str, Any]
 
+_GENERATOR = Path(__file__).resolve().parents[2] / "generator" / "generate_data.py"
 _BINS = 64
 _SUCCEEDED_ONLY = ("completion_tokens",)
 _VALUES: dict[str, LiteralString] = {
@@ -49,38 +52,43 @@ def distributions(connection: psycopg.Connection, source: str) -> Json:
     A bin has low, high, count and expected (count); categories have low = high. The curve is in counts per bin width
     on the axis of the chart (natural logarithm where `scale` is 'log').
     """
-    return {"source": source, "columns": [_column(connection, source, item) for item in COLUMN_DISTRIBUTIONS]}
+    return {"source": source, "columns": [_column(connection, source, told) for told in _descriptions()]}
 
 
-def _column(connection: psycopg.Connection, source: str, item: Any) -> Json:
-    told = description(item)
-    values = _counts(connection, source, item.column)
+def _descriptions() -> list[Json]:
+    """Return what the generator says of each column; it is met at its command line, not imported."""
+    command = [sys.executable, str(_GENERATOR), "--describe"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    columns: list[Json] = json.loads(result.stdout)
+    return columns
+
+
+def _column(connection: psycopg.Connection, source: str, told: Json) -> Json:
+    values = _counts(connection, source, told["column"])
     total = sum(values.values())
-    if item.scale == "log":
+    if told["scale"] == "log":
         edges = _log_edges(values, told)
-        bins = _binned(values, edges, item.distribution, total)
-        checks = _log_checks(values, item.distribution, total)
-    elif item.scale == "category":
-        bins = _categories(values, item.distribution, total)
+        bins = _binned(values, edges, told, total)
+        checks = _log_checks(values, told, total)
+    elif told["scale"] == "category":
+        bins = _categories(values, told, total)
         checks = [
             _check(f"share of {_plain(b['low'])}", b["expected"] / total, b["count"] / total, "ratio") for b in bins
         ]
     else:
         halves = [(value / 2, (value + 1) / 2) for value in range(48)]
-        bins = [
-            _bin(low, high, values.get(low * 2, 0), total * _mass(item.distribution, low, high)) for low, high in halves
-        ]
-        checks = [_between(bins, total, 12, 13), _between(bins, total, 2, 5), _weekend(connection, source)]
+        bins = [_bin(low, high, values.get(low * 2, 0), total * _mass(told, low, high)) for low, high in halves]
+        checks = [_between(bins, total, 12, 13), _between(bins, total, 2, 5), _weekend(connection, source, told)]
     return {
-        "column": item.column,
-        "unit": item.unit,
-        "scale": item.scale,
+        "column": told["column"],
+        "unit": told["unit"],
+        "scale": told["scale"],
         "family": told["family"],
         "parameters": told["parameters"],
         "reason": told["reason"],
         "values": total,
         "bins": bins,
-        "curve": _curve(told, item.scale, total),
+        "curve": _curve(told, total),
         "checks": checks,
     }
 
@@ -98,37 +106,39 @@ def _log_edges(values: dict[float, int], told: Json) -> list[int]:
     return sorted({round(edge) for edge in np.geomspace(low, high, _BINS + 1)})
 
 
-def _binned(values: dict[float, int], edges: list[int], shape: Any, total: int) -> list[Json]:
+def _binned(values: dict[float, int], edges: list[int], told: Json, total: int) -> list[Json]:
     found, _ = np.histogram(list(values), bins=edges, weights=list(values.values()))
     pairs = zip(edges[:-1], edges[1:], found, strict=True)
-    return [_bin(low, high, int(count), total * _mass(shape, low, high)) for low, high, count in pairs]
+    return [_bin(low, high, int(count), total * _mass(told, low, high)) for low, high, count in pairs]
 
 
-def _mass(shape: Any, low: float, high: float) -> float:
+def _mass(told: Json, low: float, high: float) -> float:
     # Stored numbers are cut to whole ones: the bin [a, b) of stored values holds what was drawn in (a, b].
-    return float(shape.cdf(high) - shape.cdf(low))
+    below, above = np.interp([low, high], told["x"], told["cdf"], left=0.0, right=1.0)
+    return float(above - below)
 
 
-def _categories(values: dict[float, int], shape: Any, total: int) -> list[Json]:
-    known = sorted(set(values) | {float(value) for value in shape.values})
-    return [_bin(value, value, values.get(value, 0), total * float(shape.density(value))) for value in known]
+def _categories(values: dict[float, int], told: Json, total: int) -> list[Json]:
+    probabilities = dict(zip(told["x"], told["density"], strict=True))
+    known = sorted(set(values) | set(probabilities))
+    return [_bin(value, value, values.get(value, 0), total * probabilities.get(value, 0.0)) for value in known]
 
 
 def _bin(low: float, high: float, count: int, expected: float) -> Json:
     return {"low": low, "high": high, "count": count, "expected": round(expected, 3)}
 
 
-def _curve(told: Json, scale: str, total: int) -> list[Json]:
-    if scale == "category":
+def _curve(told: Json, total: int) -> list[Json]:
+    if told["scale"] == "category":
         return []
-    weights = told["x"] if scale == "log" else [1.0] * len(told["x"])
+    weights = told["x"] if told["scale"] == "log" else [1.0] * len(told["x"])
     return [
         {"x": round(x, 4), "y": round(total * density * weight, 4)}
         for x, density, weight in zip(told["x"], told["density"], weights, strict=True)
     ]
 
 
-def _log_checks(values: dict[float, int], shape: Any, total: int) -> list[Json]:
+def _log_checks(values: dict[float, int], told: Json, total: int) -> list[Json]:
     ordered = sorted(values)
     steps = np.cumsum([values[value] for value in ordered])
 
@@ -136,7 +146,10 @@ def _log_checks(values: dict[float, int], shape: Any, total: int) -> list[Json]:
         return ordered[int(np.searchsorted(steps, share * total))]
 
     shares = {"median": 0.5, "90th percentile": 0.9, "99th percentile": 0.99}
-    return [_check(what, math.floor(float(shape.quantile(p))), found(p), "value") for what, p in shares.items()]
+    return [
+        _check(what, math.floor(math.exp(float(np.interp(p, told["cdf"], np.log(told["x"]))))), found(p), "value")
+        for what, p in shares.items()
+    ]
 
 
 def _between(bins: list[Json], total: int, first: int, last: int) -> Json:
@@ -145,9 +158,14 @@ def _between(bins: list[Json], total: int, first: int, last: int) -> Json:
     return _check(f"between {first:02}:00 and {last:02}:00", expected, found, "ratio")
 
 
-def _weekend(connection: psycopg.Connection, source: str) -> Json:
+def _weekend(connection: psycopg.Connection, source: str, told: Json) -> Json:
     row = connection.execute(_WEEKEND, {"source": source}).fetchone()
-    return _check("a weekend day over a weekday", WEEKEND_FACTOR, float(row[0] or 0) if row else 0.0, "ratio")
+    return _check(
+        "a weekend day over a weekday",
+        told["parameters"]["weekend_factor"],
+        float(row[0] or 0) if row else 0.0,
+        "ratio",
+    )
 
 
 def _check(what: str, expected: float, found: float, kind: str) -> Json:
