@@ -145,11 +145,8 @@ def _log_checks(values: dict[float, int], told: Json, total: int) -> list[Json]:
     def found(share: float) -> float:
         return ordered[int(np.searchsorted(steps, share * total))]
 
-    shares = {"median": 0.5, "90th percentile": 0.9, "99th percentile": 0.99}
-    return [
-        _check(what, math.floor(math.exp(float(np.interp(p, told["cdf"], np.log(told["x"]))))), found(p), "value")
-        for what, p in shares.items()
-    ]
+    shares = {"median": "0.5", "90th percentile": "0.9", "99th percentile": "0.99"}
+    return [_check(what, math.floor(told["quantiles"][p]), found(float(p)), "value") for what, p in shares.items()]
 
 
 def _between(bins: list[Json], total: int, first: int, last: int) -> Json:
