@@ -18,7 +18,7 @@ from forecaster.data import Run, Span
 from forecaster.forecast import Forecast, forecast
 from forecaster.metrics import HORIZON_HOURS, METRICS, History, Segment, forecast_metric
 from forecaster.outlook import Outlook
-from forecaster.series import HourlySeries, Values
+from forecaster.series import Values
 from warehouse.connection import READER, WarehouseUnavailable, connection_environment, is_external, password_of
 
 P = ParamSpec("P")
@@ -143,16 +143,10 @@ def _fitted(_own: History, key: tuple[object, ...], measure: str, horizon: int, 
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _metric_forecast(_own: History, key: tuple[object, ...], metric: str, _progress: Progress | None) -> Forecast:
-    parts = METRICS[metric].parts
-
-    def fit(series: HourlySeries) -> Forecast:
-        if _progress:
-            share = parts.index(series.metric) / len(parts)
-            _progress(share, f"Fitting {METRICS[series.metric].label.lower()}, with its past forecasts …")
-        return fitted(_own, series.metric, HORIZON_HOURS, _own.segment.origins)
-
-    return forecast_metric(_own, metric, fit)
+def _metric_forecast(_own: History, key: tuple[object, ...], metric: str) -> Forecast:
+    return forecast_metric(
+        _own, metric, lambda series: fitted(_own, series.metric, HORIZON_HOURS, _own.segment.origins)
+    )
 
 
 def fitted(own: History, measure: str, horizon: int, origins: int) -> Forecast:
@@ -161,8 +155,16 @@ def fitted(own: History, measure: str, horizon: int, origins: int) -> Forecast:
 
 
 def live_forecast(own: History, metric: str, progress: Progress | None = None) -> Forecast:
-    """Fit a metric of a segment as the batch does, or return the fit of a moment ago; raises SeriesError."""
-    return _metric_forecast(own, _key(own), metric, progress)
+    """Fit a metric of a segment as the batch does, or return the fit of a moment ago; raises SeriesError.
+
+    The bar moves here, between the cached fits: a cached function may not draw.
+    """
+    parts = METRICS[metric].parts
+    for position, part in enumerate(parts):
+        if progress:
+            progress(position / len(parts), f"Fitting {METRICS[part].label.lower()}, with its past forecasts …")
+        fitted(own, part, HORIZON_HOURS, own.segment.origins)
+    return _metric_forecast(own, _key(own), metric)
 
 
 def _key(own: History) -> tuple[object, ...]:

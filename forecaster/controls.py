@@ -82,6 +82,7 @@ def draw_controls() -> None:
             bind="query-params",
         )
         zone = st.selectbox("Time zone", _zones(), key="tz", bind="query-params")
+        st.caption("[Tokenscope](/) · forecasts of LLM traffic with measured error")
     st.session_state["choice"] = Choice(
         metric=METRICS[metric or "requests"],
         grain=grain or "hour",

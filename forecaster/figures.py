@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from forecaster.metrics import Metric
+from forecaster.metrics import METRICS, Metric
 from forecaster.palette import Palette, faded
 
 HEIGHT = 400
-LEVEL_NAMES = {"total_24h": "24 h total", "maximum_24h": "Busiest hour", "hour": "Hours", "daily_total": "7-day sum"}
+LEVEL_NAMES = {"hour": "Hours", "total_24h": "24 h total", "maximum_24h": "Busiest hour", "daily_total": "7-day sum"}
 BAND_COLUMNS = ("forecast", "low_80", "high_80", "low_95", "high_95")
 
 
@@ -40,6 +40,9 @@ def forecast_figure(
         line={"color": colors.actual, "width": 1.6},
         hovertemplate="%{y:,.4~g}",
     )
+    if marks:
+        shade = {"size": 12, "symbol": "square", "color": faded(colors.warn, 0.4)}
+        figure.add_scatter(x=[None], y=[None], mode="markers", marker=shade, name="Taken as missing")
     for first, after in marks:
         figure.add_vrect(
             x0=_local(first, zone),
@@ -98,7 +101,7 @@ def leaderboard_figure(scores: pd.DataFrame, colors: Palette) -> go.Figure:
     figure.update_layout(
         height=90 + 34 * len(rows),
         margin={"l": 8, "r": 12, "t": 12, "b": 8},
-        xaxis={"title": "Mean absolute error ÷ that of “same hour yesterday”", "rangemode": "tozero"},
+        xaxis={"title": "Error ÷ error of “same hour yesterday”", "rangemode": "tozero"},
         yaxis={"automargin": True, "title": None},
         showlegend=False,
     )
@@ -108,28 +111,29 @@ def leaderboard_figure(scores: pd.DataFrame, colors: Palette) -> go.Figure:
 def coverage_figure(coverage: pd.DataFrame, colors: Palette) -> go.Figure:
     """Draw how often 80 % and 95 % ranges held; `coverage` has name, level_pct, achieved_ratio and count."""
     figure = go.Figure()
-    for level, color in ((80, colors.forecast), (95, colors.scenario)):
-        rows = coverage[coverage["level_pct"] == level]
+    for level, color in ((95, colors.scenario), (80, colors.forecast)):
+        rows = coverage[coverage["level_pct"] == level].iloc[::-1]
         figure.add_bar(
-            x=rows["name"],
-            y=rows["achieved_ratio"],
+            x=rows["achieved_ratio"],
+            y=rows["name"],
+            orientation="h",
             name=f"{level} % ranges",
             marker_color=color,
             text=[
-                f"{ratio:.0%}<br>of {count:,}"
-                for ratio, count in zip(rows["achieved_ratio"], rows["count"], strict=True)
+                f"{ratio:.0%} of {count:,}" for ratio, count in zip(rows["achieved_ratio"], rows["count"], strict=True)
             ],
             textposition="inside",
             insidetextanchor="start",
-            hovertemplate="%{y:.1%}<extra>%{x}, " + str(level) + " % ranges</extra>",
+            hovertemplate="%{x:.1%}<extra>%{y}, " + str(level) + " % ranges</extra>",
         )
-        figure.add_hline(y=level / 100, line={"color": color, "dash": "dot", "width": 1.5})
+        figure.add_vline(x=level / 100, line={"color": color, "dash": "dot", "width": 1.5})
     figure.update_layout(
-        height=340,
+        height=110 + 26 * len(coverage),
         barmode="group",
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        yaxis={"title": "Share that held what came", "tickformat": ".0%", "range": [0, 1.04]},
-        legend={"orientation": "h", "y": 1.12},
+        xaxis={"title": "Share that held what came", "tickformat": ".0%", "range": [0, 1.02]},
+        yaxis={"automargin": True},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "reversed"},
     )
     return figure
 
@@ -181,8 +185,7 @@ def spend_figure(
             annotation={"text": f"Budget ${budget:,.2f}", "font": {"color": colors.bad}},
             annotation_position="top left",
         )
-    styled(figure, f"Time ({zone.key})", "Spent since the start of the month (USD)")
-    return figure.update_layout(yaxis={"tickprefix": "$", "rangemode": "tozero"})
+    return styled(figure, f"Time ({zone.key})", "Spent since the start of the month (USD)", METRICS["cost_usd"])
 
 
 def comparison_figure(
@@ -206,7 +209,7 @@ def risk_figure(hours: pd.DataFrame, limit: float, zone: ZoneInfo, colors: Palet
         annotation={"text": f"Limit {limit:,.0f} a minute", "font": {"color": colors.bad}},
         annotation_position="top left",
     )
-    return styled(figure, f"Time ({zone.key})", "Tokens per minute").update_layout(yaxis={"rangemode": "tozero"})
+    return styled(figure, f"Time ({zone.key})", "Tokens per minute")
 
 
 def contributors_figure(names: Sequence[str], changes: Sequence[float], unit: str, colors: Palette) -> go.Figure:
@@ -223,7 +226,7 @@ def contributors_figure(names: Sequence[str], changes: Sequence[float], unit: st
     figure.update_layout(
         height=80 + 30 * len(names),
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        xaxis={"title": f"Change ({unit} per hour)", "tickformat": "~s"},
+        xaxis={"title": f"Change ({unit} per hour)", "tickformat": tick_format(changes)},
         yaxis={"automargin": True},
     )
     return figure
@@ -232,14 +235,29 @@ def contributors_figure(names: Sequence[str], changes: Sequence[float], unit: st
 def styled(figure: go.Figure, x_title: str, y_title: str, metric: Metric | None = None) -> go.Figure:
     """Give a chart over time its titles, legend and margins."""
     prefix = "$" if metric is not None and metric.unit == "USD" else ""
+    heights = [
+        value for trace in figure.data for value in (trace.y if trace.y is not None else ()) if value is not None
+    ]
     return figure.update_layout(
         height=HEIGHT,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         hovermode="x unified",
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         xaxis={"title": x_title},
-        yaxis={"title": y_title, "rangemode": "tozero", "tickprefix": prefix, "tickformat": "~s", "automargin": True},
+        yaxis={
+            "title": y_title,
+            "rangemode": "tozero",
+            "tickprefix": prefix,
+            "tickformat": tick_format(heights),
+            "automargin": True,
+        },
     )
+
+
+def tick_format(values: Iterable[float]) -> str:
+    """Return an axis format: 1.2k and 3M for large numbers, plain ones below, where `m` would be read as million."""
+    largest = max((abs(value) for value in values if value == value), default=0.0)
+    return "~s" if largest >= 1000 else "~g"
 
 
 def local_times(times: pd.Series, zone: ZoneInfo) -> pd.Series:

@@ -6,7 +6,7 @@ from their joint misses; cost is at the prices paid in the last 28 days, so that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -135,28 +135,3 @@ def forecast_metric(history: History, metric: str, fit: Fit, horizon: int = HORI
     weights = history.weights(metric)
     parts = [Part(fit(history.series(part)), weight) for part, weight in zip(known.parts, weights, strict=True)]
     return joint_forecast(history.segment.key, metric, parts, horizon)
-
-
-def merged(name: str, histories: Sequence[History], price_hours: int) -> History:
-    """Return several models as one; its prices are means by the tokens of the last `price_hours`.
-
-    All end at the same hour; one that starts later counts as 0 before.
-    """
-    longest = max(histories, key=lambda one: len(one.values["requests"]))
-    hours = len(longest.values["requests"])
-    values = {
-        measure: np.sum(
-            [np.pad(own, (hours - len(own), 0)) for own in (one.values[measure] for one in histories)], axis=0
-        )
-        for measure in longest.values
-    }
-    paid = {"input_tokens": 0.0, "output_tokens": 0.0}
-    tokens = dict(paid)
-    for one in histories:
-        for measure in paid:
-            recent = float(np.nansum(one.values[measure][-price_hours:]))
-            price = one.prices or Prices(0.0, 0.0)
-            tokens[measure] += recent
-            paid[measure] += recent * (price.input_usd if measure == "input_tokens" else price.output_usd)
-    prices = Prices(*(paid[measure] / max(tokens[measure], 1.0) for measure in paid))
-    return History(Segment("model", name), longest.starts_at, values, prices)

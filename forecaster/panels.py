@@ -98,10 +98,10 @@ def headline(outlook: Outlook, actual: Values) -> None:
     total, peak = outlook.of_kind("total_24h").iloc[0], outlook.of_kind("maximum_24h").iloc[0]
     hours = outlook.of_kind("hour").head(DAY).dropna(subset=["coverage_80_ratio"])
     last_day = float(np.nansum(actual[-DAY:])) if len(actual) >= DAY else None
-    first, second, third, fourth = st.columns(4)
-    delta = None if not last_day else f"{total['forecast'] / last_day - 1:+.1%} on the last 24 h"
-    first.metric(f"Next 24 hours ({metric.unit})", amount(total["forecast"], metric), delta, delta_color="off")
-    first.caption(f"80 % range {markdown_safe(span(total['low_80'], total['high_80'], metric))}")
+    first, second, third, fourth = (column.container(gap=None) for column in st.columns(4))
+    first.metric(f"Next 24 hours ({metric.unit})", amount(total["forecast"], metric))
+    change = f"; {total['forecast'] / last_day - 1:+.1%} on the last 24 h" if last_day else ""
+    first.caption(f"80 % range {markdown_safe(span(total['low_80'], total['high_80'], metric))}{change}")
     second.metric("Busiest hour", amount(peak["forecast"], metric))
     second.caption(f"80 % range {markdown_safe(span(peak['low_80'], peak['high_80'], metric))}")
     third.metric("80 % ranges held", f"{hours['coverage_80_ratio'].iloc[0]:.0%}" if len(hours) else "not judged yet")
@@ -110,10 +110,10 @@ def headline(outlook: Outlook, actual: Values) -> None:
     scores = outlook.scores
     own = scores[(scores["method"] == "combined") & (scores["first_lead"] == 1) & (scores["last_lead"] == DAY)]
     if len(own) and pd.notna(own["relative_mae"].iloc[0]):
-        fourth.metric("Error in use", f"{own['relative_mae'].iloc[0]:.2f} ×")
+        fourth.metric("Typical error", f"{own['relative_mae'].iloc[0]:.2f} ×")
         fourth.caption(f"that of “same hour yesterday”, over {own['origin_count'].iloc[0]} past forecasts")
     else:
-        fourth.metric("Error in use", "not known yet")
+        fourth.metric("Typical error", "not known yet")
 
 
 def downloads(outlook: Outlook, points: pd.DataFrame, name: str) -> None:
@@ -191,6 +191,7 @@ def coverage_panel(outlook: Outlook, choice: Choice) -> None:
 def coverage_rows(points: pd.DataFrame) -> pd.DataFrame:
     """Return name, level_pct, achieved_ratio and count for each kind and lead of points that has been judged."""
     judged = points.dropna(subset=["coverage_80_ratio"])
+    judged = judged.sort_values("kind", key=lambda kinds: kinds.map(list(LEVEL_NAMES).index), kind="stable")
     groups = judged.groupby(["kind", "coverage_80_ratio", "coverage_95_ratio", "coverage_count"], sort=False)
     begin = points["starts_at"].min()
     rows: list[dict[str, Any]] = []

@@ -20,7 +20,8 @@ PAGES = [
     st.Page("app_pages/your_data.py", title="Your data", icon=":material/upload_file:", url_path="your-data"),
 ]
 
-st.set_page_config(page_title="Tokenscope forecaster", page_icon=":material/query_stats:", layout="wide")
+st.set_page_config(page_title="Tokenscope forecaster", page_icon="favicon.svg", layout="wide")
+st.logo("favicon.svg", size="large")
 page = st.navigation(PAGES)
 draw_controls()
 with explained():

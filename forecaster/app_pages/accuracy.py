@@ -14,6 +14,8 @@ from forecaster.panels import chart, coverage_panel, heading, leaderboard_panel,
 from forecaster.past import newest_past
 from forecaster.wording import percent
 
+MIN_PAST_HOURS = 24
+
 
 def show_past_runs(past: pd.DataFrame, choice: Choice) -> None:
     """Show what stored runs said about hours that have happened since."""
@@ -43,12 +45,12 @@ st.header("Do the ranges hold?")
 coverage_panel(outlook, choice)
 st.header("Past forecasts against what came")
 past = cached.accuracy(run, choice.segment, choice.metric.name) if run else pd.DataFrame()
-if len(past):
+if len(past) and past["starts_at"].nunique() >= MIN_PAST_HOURS:
     show_past_runs(past, choice)
 else:
     st.caption(
-        "No stored run has been overtaken by data yet. Until then, the backtest: for each hour the newest forecast made"
-        " before it, 1 to 12 hours ahead, from nothing but the hours before."
+        "Stored runs have not been overtaken by a day of data yet. Until then, the backtest: for each hour the newest"
+        " forecast made before it, 1 to 12 hours ahead, from nothing but the hours before."
     )
     with progress_bar("Repeating past forecasts …") as progress:
         forecast = cached.live_forecast(history, choice.metric.name, progress)

@@ -40,7 +40,7 @@ def show_outside(forecast: Forecast, choice: Choice) -> None:
             "What came": amount(one.actual, choice.metric),
             "Forecast": amount(one.forecast, choice.metric),
             "95 % range": f"{amount(one.low_95, choice.metric)} to {amount(one.high_95, choice.metric)}",
-            "Beyond it, in half widths": round(one.excess_ratio, 2),
+            "Distance beyond it (half widths)": round(one.excess_ratio, 2),
         }
         for one in sorted(found, key=lambda one: -one.hour)
     ]

@@ -88,7 +88,8 @@ upload = st.file_uploader("CSV file, up to 20 MB", type=["csv", "tsv", "txt"])
 with st.expander("What the file looks like", expanded=upload is None):
     st.markdown(
         "One row per hour: a time column (`ds`), one or more columns of values, a `workload` column if there are"
-        " several. Empty cells and absent rows are missing hours. Times without a zone are read in the time zone of the sidebar."
+        " several. Empty cells and absent rows are missing hours. Times without a zone are read in the time zone of the"
+        " sidebar."
     )
     st.code(
         "workload,ds,requests,input_tokens,output_tokens\nchat,2025-01-06T00:00:00Z,1204,480211,96310", language=None
