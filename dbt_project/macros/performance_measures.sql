@@ -1,3 +1,4 @@
+{# What model_performance_hourly and model_performance_daily measure, and the columns they make of it. #}
 {% macro performance_measures() -%}
     count(*) as requests,
     count(status_code) as requests_with_status,
@@ -34,6 +35,7 @@
     cast(timed_output_tokens * 1000.0 / timed_latency_ms as double precision) as output_tokens_per_second
 {%- endmacro %}
 
+{# Requests whose speed can be told: not failed, with an answer and a latency. #}
 {% macro is_timed() -%}
     is_error is not true and output_tokens > 0 and latency_ms > 0
 {%- endmacro %}

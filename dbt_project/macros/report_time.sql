@@ -1,3 +1,7 @@
+{#
+  The report time zone, in which the hours, days and months of all marts begin: REPORT_TZ, a name PostgreSQL knows, else UTC.
+  An hour is one of that zone, so that the hours of a day sum to the day also where the zone is half an hour off.
+#}
 {% macro report_tz() -%}
     {%- set zone = var('report_tz', none) or env_var('REPORT_TZ', '') or 'UTC' -%}
     '{{ zone | replace("'", "''") }}'
@@ -15,6 +19,7 @@
     cast(date_trunc('month', {{ moment }} at time zone {{ report_tz() }}) as date)
 {%- endmacro %}
 
+{# The first day of a day's month. #}
 {% macro month_of(day) -%}
     cast(date_trunc('month', cast({{ day }} as timestamp)) as date)
 {%- endmacro %}

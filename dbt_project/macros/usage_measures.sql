@@ -1,3 +1,4 @@
+{# The measures that usage_hourly and usage_daily share. A sum of what no request reports is NULL, not 0. #}
 {% macro usage_measures() -%}
     count(*) as requests,
     count(status_code) as requests_with_status,
