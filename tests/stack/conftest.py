@@ -1,6 +1,7 @@
 """The full stack on a real engine: built once, started once by `make up`, taken down after the last test.
 
-STACK_KEEP=1 leaves engine and stack running for a look (`python tests/stack/engine.py stop` ends them).
+STACK_KEEP=1 leaves engine and stack running for a look (`python tests/stack/engine.py stop` ends them), STACK_REUSE=1
+goes on with the stack that an earlier run left; its start-up time is not a figure then.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def engine() -> Iterator[Engine]:
 def project(engine: Engine) -> Project:
     """Return a fresh copy of the repository, no stack in it yet."""
     project = Project(engine, engine.home / "project")
-    project.compose("down", "--volumes", "--remove-orphans", check=False)
+    if not os.environ.get("STACK_REUSE"):
+        project.compose("down", "--volumes", "--remove-orphans", check=False)
     return project
 
 
