@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # see __main__.py
 
@@ -11,6 +12,7 @@ import streamlit as st
 from forecaster.controls import draw_controls
 from forecaster.states import explained
 
+ICON = str(Path(__file__).with_name("favicon.svg"))
 PAGES = [
     st.Page("app_pages/forecast.py", title="Forecast", icon=":material/show_chart:", default=True),
     st.Page("app_pages/accuracy.py", title="Accuracy", icon=":material/fact_check:"),
@@ -20,8 +22,8 @@ PAGES = [
     st.Page("app_pages/your_data.py", title="Your data", icon=":material/upload_file:", url_path="your-data"),
 ]
 
-st.set_page_config(page_title="Tokenscope forecaster", page_icon="favicon.svg", layout="wide")
-st.logo("favicon.svg", size="large")
+st.set_page_config(page_title="Tokenscope forecaster", page_icon=ICON, layout="wide")
+st.logo(ICON, size="large")
 page = st.navigation(PAGES)
 draw_controls()
 with explained():

@@ -1,11 +1,13 @@
-"""Made-up traffic for the forecaster's tests: a daily shape, a drifting level and noise, from a seed."""
+"""Traffic for the forecaster's tests: made up (a daily shape, a drifting level, noise) or of a real small warehouse."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 
 from forecaster.series import HourlySeries, Values, series_from_values
@@ -34,3 +36,73 @@ def make_series(make_traffic: MakeTraffic) -> MakeSeries:
         return series_from_values(workload, metric, START, make_traffic(hours, seed))
 
     return series
+
+
+@pytest.fixture(scope="session")
+def small_template(databases: Any, warehouse_template: dict[str, str]) -> dict[str, str]:
+    """Return the template of a real warehouse cut to 12 days of one billing tier, so that fits take moments."""
+    template: dict[str, str] = databases.create(warehouse_template["PGDATABASE"], prefix="template")
+    with connected(template) as connection:
+        connection.execute("""
+            delete from public_marts.usage_hourly
+            where
+                billing_tier <> 'enterprise'
+                or hour_at < (select max(hour_at) - interval '12 days' from public_marts.usage_hourly)
+        """)
+    return template
+
+
+@pytest.fixture(scope="session")
+def forecast_template(
+    databases: Any, small_template: dict[str, str], run_command: Callable[..., Any]
+) -> dict[str, str]:
+    """Return the template of that warehouse with one stored run of all traffic, the tier and one model."""
+    template: dict[str, str] = databases.create(small_template["PGDATABASE"], prefix="template")
+    run_command("-m", "forecaster", "batch", "--models", 1, "--companies", 1, "--workers", 1, env=template)
+    return template
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None]:
+    """Return a function that makes a database the warehouse of this test."""
+
+    def choose(database: dict[str, str]) -> None:
+        for name, value in database.items():
+            monkeypatch.setenv(name, value)
+
+    return choose
+
+
+@pytest.fixture
+def small_warehouse(
+    databases: Any, small_template: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, str]]:
+    """Use a fresh copy of the cut warehouse, without forecasts, as the warehouse of this test."""
+    yield from _used(databases, small_template, monkeypatch)
+
+
+@pytest.fixture
+def forecast_warehouse(
+    databases: Any, forecast_template: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, str]]:
+    """Use a fresh copy of the cut warehouse with one stored run as the warehouse of this test."""
+    yield from _used(databases, forecast_template, monkeypatch)
+
+
+def connected(database: dict[str, str], **options: Any) -> psycopg.Connection[Any]:
+    """Connect to a test database."""
+    return psycopg.connect(
+        host=database["PGHOST"],
+        port=database["PGPORT"],
+        dbname=database["PGDATABASE"],
+        user=options.pop("user", database["PGUSER"]),
+        **options,
+    )
+
+
+def _used(databases: Any, template: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    clone: dict[str, str] = databases.create(template["PGDATABASE"])
+    for name, value in clone.items():
+        monkeypatch.setenv(name, value)
+    yield clone
+    databases.drop(clone)
