@@ -219,5 +219,5 @@ function matrix(view: CardView): string {
     return `<tr><th scope="row">${escape(name)}</th>${cells.map((value) => `<td${shade(value)}>${escape(written(value, formatOf(view, y), view.theme))}</td>`).join('')}</tr>`;
   });
   const head = columns.map((column) => `<th scope="col" class="numeric">${escape(column)}</th>`);
-  return `<div class="table-frame" tabindex="0" role="region" aria-label="${escape(view.card.title)}"><table class="table matrix"><thead><tr><th scope="col">${escape(titleOf(view, x))}</th>${head.join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div>`;
+  return `<div class="table-frame" tabindex="0" role="group" aria-label="${escape(view.card.title)}"><table class="table matrix"><thead><tr><th scope="col">${escape(titleOf(view, x))}</th>${head.join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div>`;
 }

@@ -21,7 +21,7 @@ export function table(view: CardView): string {
     });
     return `<tr>${cells.join('')}</tr>`;
   });
-  return `<div class="table-frame" tabindex="0" role="region" aria-label="${escape(view.card.title)}"><table class="table"><thead><tr>${head.join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div>`;
+  return `<div class="table-frame" tabindex="0" role="group" aria-label="${escape(view.card.title)}"><table class="table"><thead><tr>${head.join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div>`;
 }
 
 /** The numbers behind a drawing, folded away; `lines` are written out already where `isText`, else rows to be written. */
@@ -42,5 +42,5 @@ export function dataTable(
     ([first, ...rest]) =>
       `<tr><th scope="row">${escape(first!)}</th>${rest.map((value) => `<td>${escape(value)}</td>`).join('')}</tr>`,
   );
-  return `<details class="chart-data"><summary>Numbers</summary><div class="table-frame" tabindex="0" role="region" aria-label="Numbers of ${escape(view.card.title)}"><table class="table"><thead><tr>${head}</tr></thead><tbody>${body.join('')}</tbody></table></div></details>`;
+  return `<details class="chart-data"><summary>Numbers</summary><div class="table-frame" tabindex="0" role="group" aria-label="Numbers of ${escape(view.card.title)}"><table class="table"><thead><tr>${head}</tr></thead><tbody>${body.join('')}</tbody></table></div></details>`;
 }
