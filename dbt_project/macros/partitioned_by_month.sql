@@ -32,6 +32,9 @@
         {%- for range in ranges -%}
             {%- do rebuild_range(target, sql, column, range) -%}
         {%- endfor -%}
+        {%- if ranges -%}
+            {%- do analyze_parent(target) -%}
+        {%- endif -%}
     {%- endif -%}
     {%- if changes_from == 'batches' -%}
         {%- do note_fact_build(target, ranges, last_batch) -%}
@@ -147,6 +150,14 @@
             alter table {{ target.incorporate(path={'identifier': partition_name(target, month) ~ '__new'}) }}
             rename to {{ partition_name(target, month) }};
         {% endfor %}
+    {%- endcall %}
+    {%- do analyze_parent(target) -%}
+{% endmacro %}
+
+{# Partitions know their own rows only; joins of the whole table are planned by the parent's statistics. #}
+{% macro analyze_parent(target) %}
+    {% call statement('analyze_parent') -%}
+        analyze only {{ target }}
     {%- endcall %}
 {% endmacro %}
 

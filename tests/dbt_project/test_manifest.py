@@ -36,7 +36,9 @@ def test_each_core_layer_has_its_schema_and_materialisation(project: Any) -> Non
     assert built == {
         ("staging", "public_staging", "view"),
         ("star", "public_star", "table"),
+        ("star", "public_star", "partitioned_by_month"),
         ("snowflake", "public_snowflake", "table"),
+        ("snowflake", "public_snowflake", "partitioned_by_month"),
     }
 
 

@@ -10,20 +10,32 @@ requests as (
 
 ),
 
-days_seen as (
+-- One aggregate a side: millions of requests are read in parallel, and least and greatest pass over a side without days.
+dates_span as (
 
-    select full_date from dates
-    union all
-    select requested_on as full_date from requests
+    select
+        min(full_date) as first_day,
+        max(full_date) as last_day
+    from dates
+
+),
+
+requests_span as (
+
+    select
+        min(requested_on) as first_day,
+        max(requested_on) as last_day
+    from requests
 
 ),
 
 span as (
 
     select
-        min(full_date) as first_day,
-        max(full_date) as last_day
-    from days_seen
+        least(dates_span.first_day, requests_span.first_day) as first_day,
+        greatest(dates_span.last_day, requests_span.last_day) as last_day
+    from dates_span
+    cross join requests_span
 
 ),
 
