@@ -10,7 +10,7 @@ requests as (
 
 ),
 
--- One aggregate a side: millions of requests are read in parallel, and least and greatest pass over a side without days.
+-- One aggregate a side, so that requests are read in parallel; least and greatest pass over a side without days.
 dates_span as (
 
     select
