@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 
 from pipeline.roles import create_databases
-from pipeline.steps import PipelineError, Settings, run_pipeline
+from pipeline.steps import PipelineError, Settings, run_pipeline, wait_for_server
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         use_password_file()
+        wait_for_server()
         if options.command == "roles":
             create_databases()
         else:

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 
 SOURCE = "synthetic"
+SERVER_TIMEOUT_S = 120
 
 
 class PipelineError(Exception):
@@ -81,6 +82,22 @@ def run_pipeline(settings: Settings, force: bool = False) -> None:
         marker.write_text(json.dumps(wanted, sort_keys=True), encoding="utf-8")
     else:
         report("dbt", "skipped: built from these loads by this project")
+
+
+def wait_for_server() -> None:
+    """Wait while the server starts or recovers, so that the container's few restarts are kept for real failures.
+
+    Raises psycopg.OperationalError when it stays away for SERVER_TIMEOUT_S, or at once when it refuses the password.
+    """
+    deadline = time.monotonic() + SERVER_TIMEOUT_S
+    while True:
+        try:
+            psycopg.connect("", connect_timeout=5).close()
+            return
+        except psycopg.OperationalError as error:
+            if "authentication failed" in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(1)
 
 
 def is_generated(directory: Path, settings: Settings) -> bool:

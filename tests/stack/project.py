@@ -38,14 +38,6 @@ class Project:
                 shutil.copy2(REPOSITORY / name, folder / name)
         if kept.is_dir():
             kept.rename(secrets)
-        if os.environ.get("STACK_OVERLAY"):  # TODO remove before the end
-            for old in ("metabase/dashboards", "metabase/cards"):
-                shutil.rmtree(folder / old)
-            for source in Path(os.environ["STACK_OVERLAY"]).rglob("*"):
-                target = folder / source.relative_to(os.environ["STACK_OVERLAY"])
-                if source.is_file() and not target.exists():
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy2(source, target)
 
     @property
     def environment(self) -> dict[str, str]:
