@@ -48,7 +48,7 @@ class Outlook:
 
     `points` has POINT_COLUMNS: kinds `hour`, `total_24h`, `maximum_24h` and `daily_total` (24 hours beyond the hourly
     forecast), times in UTC. `scores` has SCORE_COLUMNS. `paths` (paths x days from `as_of`) are possible futures of
-    24-hour totals, None where the horizon had none. `as_of` is the end of the history.
+    24-hour totals, None where the history is too short to draw any. `as_of` is the end of the history.
     """
 
     segment: Segment
@@ -81,7 +81,9 @@ def outlook_of(segment: Segment, metric: str, forecast: Forecast) -> Outlook:
     series = forecast.series
     points = pd.DataFrame(forecast_rows(forecast), columns=[*POINT_COLUMNS])
     points["starts_at"] = pd.to_datetime(points["starts_at"], utc=True)
-    paths = None if forecast.daily is None else np.asarray(forecast.daily.paths[:STORED_PATHS], dtype=np.float64)
+    paths = None
+    if forecast.daily is not None and len(forecast.daily.paths):
+        paths = np.asarray(forecast.daily.paths[:STORED_PATHS], dtype=np.float64)
     return Outlook(
         segment=segment,
         metric=METRICS[metric],

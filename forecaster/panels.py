@@ -81,7 +81,7 @@ def outlook_panel(outlook: Outlook, starts_at: datetime, actual: Values, choice:
     chart(figure, name, f"{outlook.metric.label}, {outlook.segment.label}: past hours and forecast with ranges")
     if grain == "hour" and choice.horizon_hours > HOURLY_HOURS:
         st.caption("Beyond the second day errors grow: plan on totals there, not on single hours.")
-    if grain != choice.grain:
+    if choice.horizon_hours > LONG_HOURLY_HOURS:
         st.caption(
             "Beyond 7 days only totals of 24 hours are forecast, from the level of past days: no trend is extended."
         )

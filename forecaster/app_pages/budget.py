@@ -139,8 +139,9 @@ try:
         with progress_bar("Fitting cost …") as progress:
             fitted = cached.live_forecast(history, "cost_usd", progress)
         outlook = outlook_of(choice.segment, "cost_usd", fitted)
-    if outlook.paths is not None:
-        show_budget(outlook.paths, history, span.ends_at, choice)
+    if outlook.paths is None:
+        raise SeriesError("Money: expected 5 days of history to draw possible months from, found fewer")
+    show_budget(outlook.paths, history, span.ends_at, choice)
 except SeriesError as error:
     st.info(markdown_safe(str(error)), icon=":material/money_off:")
 st.header("Rate limit")

@@ -85,7 +85,7 @@ def show_cost(mix: list[ModelShare], scenario: Scenario, choice: Choice) -> None
                 ALL, "cost_usd", cached.live_forecast(cached.history(until, ALL), "cost_usd", progress)
             )
     if outlook.paths is None:
-        raise SeriesError("scenario: expected a forecast of 30 days, found none; load a longer history")
+        raise SeriesError("Scenarios: expected 5 days of history to draw possible months from, found fewer")
     ratios = cost_ratios(mix, scenario, DAYS)
     base = outlook.days().head(DAYS)
     changed = base.assign(**{name: base[name] * ratios[: len(base)] for name in BAND_COLUMNS})

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import psycopg
 import pytest
 
 from forecaster.series import HourlySeries, Values, series_from_values
+from tests.forecaster.small_warehouse import cut
 
 START = datetime(2025, 1, 6, tzinfo=UTC)
 MakeTraffic = Callable[..., Values]
@@ -42,13 +42,7 @@ def make_series(make_traffic: MakeTraffic) -> MakeSeries:
 def small_template(databases: Any, warehouse_template: dict[str, str]) -> dict[str, str]:
     """Return the template of a real warehouse cut to 12 days of one billing tier, so that fits take moments."""
     template: dict[str, str] = databases.create(warehouse_template["PGDATABASE"], prefix="template")
-    with connected(template) as connection:
-        connection.execute("""
-            delete from public_marts.usage_hourly
-            where
-                billing_tier <> 'enterprise'
-                or hour_at < (select max(hour_at) - interval '12 days' from public_marts.usage_hourly)
-        """)
+    cut(template)
     return template
 
 
@@ -87,17 +81,6 @@ def forecast_warehouse(
 ) -> Iterator[dict[str, str]]:
     """Use a fresh copy of the cut warehouse with one stored run as the warehouse of this test."""
     yield from _used(databases, forecast_template, monkeypatch)
-
-
-def connected(database: dict[str, str], **options: Any) -> psycopg.Connection[Any]:
-    """Connect to a test database."""
-    return psycopg.connect(
-        host=database["PGHOST"],
-        port=database["PGPORT"],
-        dbname=database["PGDATABASE"],
-        user=options.pop("user", database["PGUSER"]),
-        **options,
-    )
 
 
 def _used(databases: Any, template: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
