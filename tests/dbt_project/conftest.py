@@ -55,11 +55,17 @@ class Project:
 
 
 @pytest.fixture(scope="session")
-def project(server_env: Environment, repo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def project(server_env: Environment, repo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return the parsed project."""
     with pytest.MonkeyPatch.context() as patch:
         set_variables(patch, server_env)
-        yield Project(repo_root / "dbt_project", tmp_path_factory.mktemp("dbt"))
+        return Project(repo_root / "dbt_project", tmp_path_factory.mktemp("dbt"))
+
+
+@pytest.fixture(autouse=True)
+def variables(server_env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point dbt at the tests' database, in the tests of this folder and no longer."""
+    set_variables(monkeypatch, server_env)
 
 
 @pytest.fixture

@@ -158,7 +158,7 @@ def test_command_reads_standard_input_and_keeps_stdout_for_data():
 def test_command_fails_with_one_line_for_a_users_mistake():
     done = command("forecast", "--series", "-", text="ds,value\n2025-01-06T00:00:00Z,-7\n")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert command("forecast").returncode == 2
+    assert command("forecast", "--horizon", "soon").returncode == 2
 
 
 def test_help_shows_the_shape_of_files_and_examples():
