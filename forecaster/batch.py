@@ -33,7 +33,7 @@ from forecaster.outlook import POINT_COLUMNS, SCORE_COLUMNS, Outlook, outlook_of
 from forecaster.series import HourlySeries, SeriesError
 from warehouse.connection import connect
 
-TOP_MODELS = 5
+TOP_MODELS = 4
 TOP_COMPANIES = 2
 KEPT_RUNS = 100
 LOCK = 7_316_004  # of this program: two batches at once would forecast the same twice

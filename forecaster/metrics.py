@@ -7,8 +7,8 @@ from their joint misses; cost is at the prices paid in the last 28 days, so that
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -104,6 +104,12 @@ class History:
         if metric == "tokens":
             return self.values["input_tokens"] + self.values["output_tokens"]
         return self.values[metric]
+
+    def since(self, moment: datetime) -> History:
+        """Return the part from `moment` on ('train from here'), at least its last hour."""
+        hours = min(max(int((moment - self.starts_at) / timedelta(hours=1)), 0), len(self.values["requests"]) - 1)
+        values = {name: own[hours:] for name, own in self.values.items()}
+        return replace(self, starts_at=self.starts_at + timedelta(hours=hours), values=values)
 
     def series(self, measure: str) -> HourlySeries:
         """Return a measure to forecast; raises SeriesError where no hour reports it."""

@@ -79,8 +79,12 @@ def show_shifts(forecast: Forecast, choice: Choice) -> None:
     chart(figure, "contributors", "How much each part changed")
     st.caption(
         f"Mean change ({choice.metric.unit} per hour) of the shift's first {SHIFT_HOURS} hours against the same hours"
-        f" of the {SHIFT_DAYS} days before. A shift that stays is learned within days."
+        f" of the {SHIFT_DAYS} days before. A shift that stays is learned within days; to have it at once, forget what"
+        " was before it:"
     )
+    if st.button("Forecast from this shift on", icon=":material/content_cut:"):
+        st.session_state["train_from"] = (choice.segment, forecast.series.hour_at(shift.first))
+        st.switch_page("app_pages/forecast.py")
 
 
 def show_gaps(forecast: Forecast, choice: Choice) -> None:

@@ -11,6 +11,7 @@ from forecaster.controls import chosen
 from forecaster.outlook import outlook_of
 from forecaster.panels import heading, outlook_panel, progress_bar
 from forecaster.states import show_state
+from forecaster.wording import moment
 
 choice = chosen()
 span = cached.span()
@@ -18,6 +19,14 @@ run = cached.latest_run()
 outlook = cached.stored_outlook(run, choice.segment, choice.metric.name) if run else None
 heading(f"{choice.metric.label} to come", choice.segment.label, choice, span.ends_at)
 history = cached.history(span, choice.segment)
+train_segment, train_from = st.session_state.get("train_from", (None, span.starts_at))
+if train_segment == choice.segment:
+    history, outlook = history.since(train_from), None
+    left, right = st.columns([4, 1], vertical_alignment="center")
+    left.info(f"Trained on the data from {moment(train_from, choice.zone)} on.", icon=":material/content_cut:")
+    if right.button("Use all history"):
+        del st.session_state["train_from"]
+        st.rerun()
 fit_now = st.session_state.get("fit_until") == span.ends_at
 if outlook is not None and run is not None and run.as_of < span.ends_at and not fit_now:
     late = int((span.ends_at - run.as_of) / timedelta(hours=1))

@@ -121,7 +121,9 @@ def sum_band(paths: Values) -> Band:
 
 choice = chosen()
 until = cached.span()
-heading("Scenarios", "What if traffic grows, prices change, or a share moves to another model?", choice, until.ends_at)
+heading(
+    "Scenarios", "What if all traffic grows, prices change, or a share moves to another model?", choice, until.ends_at
+)
 histories = {own.segment.name: own for own in cached.model_histories(until).values()}
 mix = sorted((share_of(own) for own in histories.values()), key=lambda one: -one.input_tokens - one.output_tokens)
 scenario = ask_scenario([one.model for one in mix])

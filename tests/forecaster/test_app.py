@@ -211,6 +211,18 @@ def test_accuracy_prefers_stored_runs_once_a_day_of_them_has_come(app: Open, for
     assert ("Inside the 80 % range", "100 %") in [(metric.label, metric.value) for metric in test.metric]
 
 
+def test_level_shift_names_its_models_and_can_be_the_start_of_training(app: Open, forecast_warehouse: Database) -> None:
+    sql("update public_marts.usage_hourly set requests = requests * 9 where hour_at > timestamptz '2025-12-28'")
+    test = app("anomalies")
+    assert any("times the 3 days before" in option for option in test.selectbox(key="shift").options)
+    next(button for button in test.button if button.label == "Forecast from this shift on").click().run()
+    assert not test.exception
+    test.switch_page("app_pages/forecast.py").run()
+    assert "Trained on the data from" in words(test) and "more hours for calibrated bands" in words(test)
+    next(button for button in test.button if button.label == "Use all history").click().run()
+    assert "Trained on the data from" not in words(test)
+
+
 def csv_of(hours: int, extra: str = "") -> bytes:
     rows = [f"2025-01-{6 + hour // 24:02}T{hour % 24:02}:00:00Z,{100 + hour % 24}" for hour in range(hours)]
     return ("ds,requests\n" + "\n".join(rows) + extra).encode()
