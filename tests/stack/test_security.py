@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 from pathlib import Path
 
@@ -13,8 +12,6 @@ from tests.stack.project import LONG_RUNNING, ONE_SHOTS, Project
 
 ALL = [*LONG_RUNNING, *ONE_SHOTS]
 OWN_IMAGES = ["traefik", "pipeline", "metabase-provision", "forecaster", "site-build", "frontend"]
-INTERNAL_PORTS = {"portfolio_db": 5432, "metabase": 3000, "forecaster": 8501, "frontend": 8080, "error-pages": 8080}
-PROBE_PORT = 8082
 
 
 def secrets(stack: Project) -> dict[str, str]:
@@ -31,12 +28,6 @@ def test_only_80_and_443_are_published(stack: Project) -> None:
         for binding in bindings or []
     }
     assert bound == {("traefik", 80), ("traefik", 443)}
-
-
-@pytest.mark.parametrize("service", INTERNAL_PORTS)
-def test_service_listens_on_no_address_of_the_host(stack: Project, service: str) -> None:
-    with pytest.raises(OSError), socket.create_connection(("127.0.0.1", INTERNAL_PORTS[service]), timeout=2):
-        pass
 
 
 def test_internal_networks_lead_nowhere(stack: Project) -> None:
