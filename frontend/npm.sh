@@ -28,7 +28,12 @@ else
 fi
 
 cd "$site"
-if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
-    "${npm[@]}" ci --no-progress >&2
+# Building and testing need no development package, which saves two thirds of the download.
+case "$*" in
+"run build" | test) wanted=(--omit=dev) probe=node_modules/astro ;;
+*) wanted=() probe=node_modules/lighthouse ;;
+esac
+if [ ! node_modules/.package-lock.json -nt package-lock.json ] || [ ! -d "$probe" ]; then
+    "${npm[@]}" ci --prefer-offline --no-progress --loglevel=error "${wanted[@]}" >&2
 fi
-exec "${npm[@]}" "$@"
+exec "${npm[@]}" --loglevel=error "$@"

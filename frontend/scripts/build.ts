@@ -1,7 +1,7 @@
 // Build the site beside the one being served and swap the folders at the end: a build that fails changes nothing.
 import { rename, rm } from 'node:fs/promises';
 import { build } from 'astro';
-import './generate.ts';
+import './theme.ts';
 
 const out = process.env['SITE_OUT_DIR'] ?? 'dist';
 const [fresh, old] = [`${out}.new`, `${out}.old`];

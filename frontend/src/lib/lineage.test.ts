@@ -40,7 +40,7 @@ describe('columnsOf', () => {
 
 describe('layout', () => {
   it('gives every node a place of its own', () => {
-    const places = layout(ids, edges).map(({ column, row }) => `${column}/${row}`);
+    const places = layout(ids, edges).nodes.map(({ column, row }) => `${column}/${row}`);
     assert.equal(new Set(places).size, ids.length);
   });
 
@@ -51,9 +51,32 @@ describe('layout', () => {
       { from: 'a3', to: 'b1' },
     ];
     const placed = new Map(
-      layout(['a1', 'a2', 'a3', 'b1', 'b2', 'b3'], pairs).map((one) => [one.id, one.row]),
+      layout(['a1', 'a2', 'a3', 'b1', 'b2', 'b3'], pairs).nodes.map((one) => [one.id, one.row]),
     );
     for (const { from, to } of pairs) assert.equal(placed.get(from), placed.get(to));
+  });
+});
+
+describe('routes', () => {
+  const { nodes, routes } = layout(ids, edges);
+  const place = new Map(nodes.map((node) => [node.id, node]));
+
+  it('begin and end at their nodes and stop at every column between', () => {
+    for (const { from, to, rows } of routes) {
+      assert.equal(rows[0], place.get(from)!.row);
+      assert.equal(rows.at(-1), place.get(to)!.row);
+      assert.equal(rows.length, place.get(to)!.column - place.get(from)!.column + 1);
+    }
+  });
+
+  it('cross a column beside its nodes, never behind one', () => {
+    for (const { from, rows } of routes) {
+      rows.slice(1, -1).forEach((row, at) => {
+        const column = place.get(from)!.column + 1 + at;
+        for (const node of nodes)
+          if (node.column === column) assert.ok(Math.abs(node.row - row) > 0.5, `${from} ${node.id}`);
+      });
+    }
   });
 });
 

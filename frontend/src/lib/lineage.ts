@@ -36,20 +36,48 @@ export function columnsOf(ids: readonly string[], edges: readonly Edge[]): Map<s
   return columns;
 }
 
+/** A lane is where the edges of one node cross a column on their way to a later one, so that none hides behind a box. */
+const LANE_HEIGHT = 0.34;
+const lane = (id: string, column: number) => `${id}\n${column}`;
+const isLane = (id: string) => id.includes('\n');
+
+/** Edges cut at every column they cross; those of one node share its lanes. */
+function cutEdges(edges: readonly Edge[], columns: Map<string, number>): Edge[] {
+  const cut = new Map<string, Edge>();
+  const add = (from: string, to: string) => cut.set(`${from}\t${to}`, { from, to });
+  for (const { from, to } of edges) {
+    let last = from;
+    for (let column = columns.get(from)! + 1; column < columns.get(to)!; column += 1) {
+      add(last, lane(from, column));
+      last = lane(from, column);
+    }
+    add(last, to);
+  }
+  return [...cut.values()];
+}
+
+export interface Layout {
+  nodes: Placed[];
+  /** Rows at which each edge leaves, crosses every column between, and arrives. */
+  routes: { from: string; to: string; rows: number[] }[];
+}
+
 /** Place every node; within a column the order follows the mean row of its neighbours (barycentre sweeps). */
-export function layout(ids: readonly string[], edges: readonly Edge[]): Placed[] {
+export function layout(ids: readonly string[], edges: readonly Edge[]): Layout {
   const columns = columnsOf(ids, edges);
-  const width = Math.max(0, ...columns.values()) + 1;
-  const grid: string[][] = Array.from({ length: width }, () => []);
-  for (const id of [...ids].sort()) grid[columns.get(id)!]!.push(id);
+  const pieces = cutEdges(edges, columns);
+  const lanes = [...new Set(pieces.map(({ to }) => to).filter(isLane))];
+  for (const id of lanes) columns.set(id, Number(id.split('\n')[1]));
+  const all = [...ids, ...lanes].sort();
+  const grid: string[][] = Array.from({ length: Math.max(0, ...columns.values()) + 1 }, () => []);
+  for (const id of all) grid[columns.get(id)!]!.push(id);
   const rows = new Map<string, number>();
   grid.forEach((column) => renumber(column, rows));
-  const before = neighbours(ids, edges, 'to', 'from');
-  const after = neighbours(ids, edges, 'from', 'to');
+  const before = neighbours(all, pieces, 'to', 'from');
+  const after = neighbours(all, pieces, 'from', 'to');
   for (let sweep = 0; sweep < SWEEPS; sweep += 1) {
     const isForward = sweep % 2 === 0;
-    const order = isForward ? grid : [...grid].reverse();
-    for (const column of order) {
+    for (const column of isForward ? grid : [...grid].reverse()) {
       const near = isForward ? before : after;
       const mean = (id: string) => average(near.get(id)!.map((other) => rows.get(other)!)) ?? rows.get(id)!;
       const means = new Map(column.map((id) => [id, mean(id)]));
@@ -57,11 +85,25 @@ export function layout(ids: readonly string[], edges: readonly Edge[]): Placed[]
       renumber(column, rows);
     }
   }
-  return grid.flatMap((column, at) => column.map((id) => ({ id, column: at, row: rows.get(id)! })));
+  const routes = edges.map(({ from, to }) => {
+    const between = Array.from(
+      { length: columns.get(to)! - columns.get(from)! - 1 },
+      (_, at) => columns.get(from)! + 1 + at,
+    );
+    const stops = [from, ...between.map((column) => lane(from, column)), to];
+    return { from, to, rows: stops.map((id) => rows.get(id)!) };
+  });
+  return { nodes: ids.map((id) => ({ id, column: columns.get(id)!, row: rows.get(id)! })), routes };
 }
 
+/** Set the centres of a column from top to bottom, the whole column centred on zero. */
 function renumber(column: readonly string[], rows: Map<string, number>): void {
-  column.forEach((id, at) => rows.set(id, at - (column.length - 1) / 2));
+  const heights = column.map((id) => (isLane(id) ? LANE_HEIGHT : 1));
+  let top = -heights.reduce((sum, height) => sum + height, 0) / 2;
+  column.forEach((id, at) => {
+    rows.set(id, top + heights[at]! / 2);
+    top += heights[at]!;
+  });
 }
 
 function neighbours(
