@@ -28,8 +28,9 @@ Progress = Callable[[float, str], object]
 FRESH_S = 60  # how long the app may not know of new data
 POOL_SIZE = 4
 ATTEMPTS = 3
-WAIT_S = 2.0
+WAIT_S = 1.5
 PAUSE_S = 0.5
+DOWN_S = 3.0  # after giving up: the rest of the page need not wait as long again
 
 
 class NoData(Exception):
@@ -59,11 +60,20 @@ def pool() -> ConnectionPool[Any]:
     )
 
 
+@st.cache_resource(show_spinner=False)
+def _outage() -> dict[str, Any]:
+    """Return what all sessions know of a server that is down: `until` when it is not asked again, and the `cause`."""
+    return {"until": 0.0, "cause": ""}
+
+
 def ask(question: Callable[Concatenate[psycopg.Connection[Any], P], T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Put a question of data.py to the warehouse, again after a lost connection.
 
     Raises WarehouseUnavailable when it does not answer, NoData when a table it needs has not been built.
     """
+    outage = _outage()
+    if time.monotonic() < outage["until"]:
+        raise WarehouseUnavailable(outage["cause"])
     for attempt in range(ATTEMPTS):
         try:
             with pool().connection(timeout=WAIT_S) as connection:
@@ -73,7 +83,8 @@ def ask(question: Callable[Concatenate[psycopg.Connection[Any], P], T], *args: P
         except psycopg.OperationalError as error:
             cause = " ".join(str(error).split())
             time.sleep(PAUSE_S * attempt)
-    raise WarehouseUnavailable(f"{ATTEMPTS} attempts, the last one: {cause}")
+    outage |= {"until": time.monotonic() + DOWN_S, "cause": f"{ATTEMPTS} attempts, the last one: {cause}"}
+    raise WarehouseUnavailable(outage["cause"])
 
 
 @st.cache_data(ttl=FRESH_S, show_spinner=False)
