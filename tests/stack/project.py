@@ -41,12 +41,20 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return the environment of a user whose Docker is the tests' engine."""
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("PG", "TOKENSCOPE_", "COMPOSE_", "MAKE", "MFLAGS"))
-        }
+        """Return the environment of a user whose Docker is the tests' engine; make's exported settings are not theirs."""
+        foreign = (
+            "PG",
+            "TOKENSCOPE_",
+            "COMPOSE_",
+            "MAKE",
+            "MFLAGS",
+            "ROWS",
+            "SEED",
+            "DOMAIN",
+            "HTTP_PORT",
+            "HTTPS_PORT",
+        )
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         return {**kept, **self.engine.environment}
 
     def make(
