@@ -41,7 +41,7 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return the environment of a user whose Docker is the tests' engine; make's exported settings are not theirs."""
+        """Return the environment of a user of the tests' engine; make's exported settings are not theirs."""
         foreign = (
             "PG",
             "TOKENSCOPE_",
