@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from frontend.export import artifacts, distributions, operations, repository, traffic
+from frontend.export import artifacts, distributions, forecasts, operations, repository, traffic
 from warehouse.connection import READER, WarehouseUnavailable, connect
 
 Json = dict[str, Any]
@@ -92,6 +92,7 @@ def _documents(target: Path, generated: Path) -> dict[str, Json]:
                 "warehouse_bytes": sum(sizes.values()),
             },
             "traffic": hours | {"cost": traffic.monthly_cost(connection, source)},
+            "forecast": forecasts.forecast(connection),
             "lineage": artifacts.lineage(manifest, run_results),
             "quality": {"tests": artifacts.tests(manifest, run_results)} | operations.operations(connection),
             "distributions": distributions.distributions(connection, source),

@@ -16,7 +16,7 @@ from frontend.export import artifacts, repository
 
 Environment = dict[str, str]
 Run = Callable[..., subprocess.CompletedProcess[str]]
-FILES = ("site", "traffic", "lineage", "quality", "distributions", "calibration")
+FILES = ("site", "traffic", "lineage", "quality", "distributions", "calibration", "forecast")
 
 
 @pytest.fixture(scope="module")

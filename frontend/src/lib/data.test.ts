@@ -6,7 +6,10 @@ const schema = {
   type: 'object',
   additionalProperties: false,
   required: ['requests', 'first_on'],
-  properties: { requests: { type: 'integer', minimum: 1 }, first_on: { type: 'string', pattern: '^\\d{4}-' } },
+  properties: {
+    requests: { type: 'integer', minimum: 1 },
+    first_on: { type: 'string', pattern: '^\\d{4}-' },
+  },
 };
 
 describe('checked', () => {
@@ -22,7 +25,13 @@ describe('checked', () => {
       () => checked('{"requests": 0, "more": 1}', schema, 'site.json'),
       (error: Error) => {
         assert.ok(error instanceof DataError);
-        for (const part of ['site.json', 'first_on', '/requests must be >= 1', 'additional', 'make site-data']) {
+        for (const part of [
+          'site.json',
+          'first_on',
+          '/requests must be >= 1',
+          'additional',
+          'make site-data',
+        ]) {
           assert.match(error.message, new RegExp(part), part);
         }
         return true;

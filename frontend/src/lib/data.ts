@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { CalibrationFile } from '../generated/calibration.d.ts';
 import type { Distributions } from '../generated/distributions.d.ts';
+import type { ForecastHours } from '../generated/forecast.d.ts';
 import type { Lineage } from '../generated/lineage.d.ts';
 import type { Quality } from '../generated/quality.d.ts';
 import type { SiteFacts } from '../generated/site.d.ts';
@@ -20,6 +21,7 @@ interface Files {
   quality: Quality;
   distributions: Distributions;
   calibration: CalibrationFile;
+  forecast: ForecastHours;
 }
 
 export class DataError extends Error {}

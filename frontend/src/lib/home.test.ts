@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { costByProvider, lastDays } from './home.ts';
+import { costByProvider, coverage, outlook } from './home.ts';
 
 describe('costByProvider', () => {
   it('sums models per provider and month, the dearest first, unpriced ones left out', () => {
@@ -27,11 +27,41 @@ describe('costByProvider', () => {
   });
 });
 
-describe('lastDays', () => {
-  it('names the day of every hour it returns', () => {
-    const hours = (value: number) => Array.from({ length: 24 }, () => value) as never;
-    const { days, counts } = lastDays({ start_on: '2025-12-30', days: [hours(1), hours(2), hours(3)] }, 2);
-    assert.equal(counts.length, 48);
-    assert.deepEqual([days[0], days[47], counts[0], counts[47]], ['2025-12-31', '2026-01-01', 2, 3]);
+const hour = (starts_at: string, coverage_80_ratio: number | null = null, coverage_count = 0) => ({
+  starts_at,
+  forecast: 5,
+  low_80: 3,
+  high_80: 8,
+  coverage_80_ratio,
+  coverage_count,
+});
+
+describe('outlook', () => {
+  const day = (value: number) => Array.from({ length: 24 }, () => value) as never;
+
+  it('joins the last days with what comes after them, each in its own line', () => {
+    const hours = [hour('2026-01-02T00:00:00+00:00'), hour('2026-01-02T01:00:00+00:00')];
+    const { days, counts, forecast, low } = outlook(
+      { start_on: '2025-12-30', days: [day(1), day(2), day(3)] },
+      { hours },
+      2,
+    );
+    assert.equal(counts.length, 50);
+    assert.deepEqual([days[0], days[49], counts[0], counts[47]], ['2025-12-31', '2026-01-02', 2, 3]);
+    assert.deepEqual([counts[48], forecast[47], forecast[48], low[49]], [null, null, 5, 3]);
+  });
+
+  it('is the past alone where nothing was forecast', () => {
+    const { counts, forecast } = outlook({ start_on: '2025-12-30', days: [day(1)] }, { hours: [] }, 14);
+    assert.equal(counts.length, 24);
+    assert.ok(forecast.every((value) => value === null));
+  });
+});
+
+describe('coverage', () => {
+  it('weighs each hour by how often it was judged', () => {
+    const at = '2026-01-01T00:00:00+00:00';
+    assert.equal(coverage({ hours: [hour(at, 0.9, 30), hour(at, 0.6, 10), hour(at)] }), 0.825);
+    assert.equal(coverage({ hours: [hour(at)] }), null);
   });
 });

@@ -1,9 +1,10 @@
 /** The miniatures of the home page, from the exported traffic. */
+import type { ForecastHours } from '../generated/forecast.d.ts';
 import type { Traffic } from '../generated/traffic.d.ts';
 import type { Series } from './chart/cartesian.ts';
 
 const COLORS = ['green', 'blue', 'amber', 'magenta', 'violet', 'cyan', 'slate'];
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 
 /** Cost per month stacked by provider, the dearest provider at the bottom. */
 export function costByProvider(cost: Traffic['cost']): { months: string[]; series: Series[] } {
@@ -25,15 +26,41 @@ export function costByProvider(cost: Traffic['cost']): { months: string[]; serie
   return { months, series };
 }
 
-/** The last `count` days hour by hour, with the day of each hour. */
-export function lastDays(
+export interface Outlook {
+  /** ISO day of each hour. */
+  days: string[];
+  counts: (number | null)[];
+  forecast: (number | null)[];
+  low: (number | null)[];
+  high: (number | null)[];
+}
+
+/** The last `count` days hour by hour, and behind them what was forecast. */
+export function outlook(
   { start_on, days }: Pick<Traffic, 'start_on' | 'days'>,
+  { hours }: ForecastHours,
   count: number,
-): { days: string[]; counts: number[] } {
-  const from = Math.max(0, days.length - count);
-  const date = (at: number) => new Date(Date.parse(start_on) + at * DAY_MS).toISOString().slice(0, 10);
+): Outlook {
+  const known = new Map(days.flat().map((requests, at) => [Date.parse(start_on) + at * HOUR_MS, requests]));
+  const expected = new Map(hours.map((hour) => [Date.parse(hour.starts_at), hour]));
+  const first = Date.parse(start_on) + Math.max(0, days.length - count) * 24 * HOUR_MS;
+  const last = Math.max(...known.keys(), ...expected.keys());
+  const times = Array.from({ length: (last - first) / HOUR_MS + 1 }, (_, at) => first + at * HOUR_MS);
   return {
-    days: days.slice(from).flatMap((hours, at) => hours.map(() => date(from + at))),
-    counts: days.slice(from).flat(),
+    days: times.map((time) => new Date(time).toISOString().slice(0, 10)),
+    counts: times.map((time) => known.get(time) ?? null),
+    forecast: times.map((time) => expected.get(time)?.forecast ?? null),
+    low: times.map((time) => expected.get(time)?.low_80 ?? null),
+    high: times.map((time) => expected.get(time)?.high_80 ?? null),
   };
+}
+
+/** Share of past 80 % ranges that held, over all hours judged; null where none has been. */
+export function coverage({ hours }: ForecastHours): number | null {
+  const judged = hours.filter(
+    ({ coverage_80_ratio, coverage_count }) => coverage_80_ratio !== null && coverage_count > 0,
+  );
+  const total = judged.reduce((sum, { coverage_count }) => sum + coverage_count, 0);
+  if (total === 0) return null;
+  return judged.reduce((sum, hour) => sum + hour.coverage_80_ratio! * hour.coverage_count, 0) / total;
 }
