@@ -98,13 +98,14 @@ class Engine:
         options = {"data-root": self.data, "exec-root": self.run / "exec", "pidfile": self.pid_file}
         words = [f"--{name}={value}" for name, value in (options | {"mtu": _route_mtu()}).items()]
         with self.log.open("ab") as log:
-            subprocess.Popen(
-                ["dockerd", f"--host={self.environment['DOCKER_HOST']}", *words],
+            # In a session of its own and nobody's child: it outlives this process where that is wanted.
+            subprocess.run(
+                ["setsid", "--fork", "dockerd", f"--host={self.environment['DOCKER_HOST']}", *words],
                 env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,
+                check=True,
             )
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._answers():
