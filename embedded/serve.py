@@ -86,7 +86,7 @@ def routes_and_programs(port: int) -> tuple[list[Route], list[Program]]:
         app_port = free_port(BIND_HOST)
         backends["FORECASTER_URL"] = f"http://{BIND_HOST}:{app_port}"
         address = ["--server.address", BIND_HOST, "--server.port", str(app_port)]
-        command = [sys.executable, "-m", "streamlit", "run", str(app), *address]
+        command = [sys.executable, "-m", "forecaster.serve", *address]
         programs.append(Program("forecaster", command, common, REPOSITORY / "forecaster"))
         routes.append(Route("/forecaster", "the token forecaster", "/forecaster/_stcore/health"))
     configuration = write_configuration(data_directory() / "traefik", f"{BIND_HOST}:{port}")
