@@ -22,9 +22,12 @@ RECORDED := $(PY) -m warehouse run
 DBT_COLORS := DBT_USE_COLORS=$$([ -t 1 ] && echo true || echo false)
 DBT := $(DBT_COLORS) $(IN_WAREHOUSE) .venv/bin/dbt
 DBT_OPTIONS := --project-dir dbt_project --profiles-dir dbt_project
+DBT_TARGET_PATH ?= $(CURDIR)/dbt_project/target
 # Unit tests check the code, not the data: `make test` runs them, a build of the warehouse need not.
-DBT_BUILD := $(DBT_COLORS) $(RECORDED) dbt-build --record-dbt dbt_project/target -- \
+DBT_BUILD := $(DBT_COLORS) $(RECORDED) dbt-build --record-dbt $(DBT_TARGET_PATH) -- \
 	.venv/bin/dbt build $(DBT_OPTIONS) --exclude-resource-type unit_test
+# The day a tick is to reach, until it has been built: after a kill the same command finishes it, and adds no more days.
+TICK_GOAL := $(DATA).tick-goal
 RUNTIME := .venv/.installed-runtime
 DEV := .venv/.installed-dev
 
@@ -44,6 +47,7 @@ pipeline: generate load dbt-build ## Generate, load and model: ROWS=500000 SEED=
 
 generate: $(RUNTIME) ## Write the synthetic data set: ROWS= SEED=
 	@$(RECORDED) generate -- $(PY) generator/generate_data.py --rows $(ROWS) --seed $(SEED) --out $(DATA)
+	@rm -f $(TICK_GOAL)
 
 load: $(RUNTIME) ## Load the generated data set into raw_staging
 	@$(PY) -m loader load $(DATA)
@@ -56,9 +60,10 @@ dbt-build: $(RUNTIME) ## Build and test all dbt models: SELECT=tag:core for a pa
 
 tick: $(RUNTIME) ## Let DAYS=1 go by, or all UNTIL=2026-01-31: generate, load, build and test what they changed
 	@$(RECORDED) generate -- $(PY) generator/generate_data.py --continue $(DATA) \
-		$(if $(UNTIL),--until $(UNTIL),--days $(DAYS)) $(if $(TICK_ROWS),--rows $(TICK_ROWS))
+		$(if $(UNTIL),--until $(UNTIL),--days $(DAYS) --goal $(TICK_GOAL)) $(if $(TICK_ROWS),--rows $(TICK_ROWS))
 	@$(PY) -m loader load $(DATA)
 	@DBT_TEST_SCOPE=changed $(DBT_BUILD)
+	@rm -f $(TICK_GOAL)
 
 forecast: $(RUNTIME) ## Forecast totals and the largest segments into the schema forecast
 	@$(RECORDED) forecast -- $(PY) -m forecaster batch
@@ -143,8 +148,8 @@ metabase-live: $(DEV) ## Run the dashboards' scenarios on a real Metabase: METAB
 format: $(DEV) ## Rewrite Python in the house format
 	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
 
-bench: $(DEV) ## Measure generate, load and dbt build against their floors
-	@$(IN_WAREHOUSE) $(PY) -m benchmarks
+bench: $(DEV) ## Print the figures of benchmarks/README.md: ROWS=500000,10000000
+	@$(IN_WAREHOUSE) $(PY) -m benchmarks --rows $(ROWS)
 
 lock: $(DEV) ## Compile the dependency groups to requirements/*.txt
 	@requirements/lock.sh --upgrade

@@ -5,13 +5,14 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 if __package__ in (None, ""):  # run as a script: find the package, and let none of its modules shadow another
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from generator.folder import GenerationError, held_for_writing
+from generator.goal import towards_goal
 from generator.manifest import MANIFEST_NAME, PARTIAL_NAME, TableFile, is_up_to_date, listed_files
 from generator.options import LATEST_END, Continuation, Job, build_parser, checked_continuation, checked_job
 from generator.ticks import Chain, Command, finish_publishing, read_chain, tick_folders
@@ -45,16 +46,14 @@ def run_continuation(job: Continuation) -> str:
         finished = finish_publishing(job.folder)
         chain = read_chain(job.folder)
         last = chain.next_day - timedelta(days=1)
-        if finished == command:
+        if finished == command and job.goal is None:
             return f"finished what a killed run of this command had written: {job.folder} reaches {last}"
-        count = job.days if job.until is None else (job.until - last).days
-        if count is None or count <= 0:
+        days_to_write(job, last)  # before a goal is noted that cannot be reached
+        if job.goal is not None:
+            job = towards_goal(job, job.goal, last)
+        count = days_to_write(job, last)
+        if count <= 0:
             return f"up to date: {job.folder} reaches {last}"
-        if last > LATEST_END - timedelta(days=count):
-            raise GenerationError(
-                f"cannot continue the data set: expected days up to {LATEST_END}, found {count:,} days after {last} in "
-                "--days; ask for fewer"
-            )
         ticks = _write_ticks(job, chain, count, command)
     rows = {table: sum(tick[table].rows for tick in ticks) for table in ("api_requests", "users", "models")}
     days = f"{chain.next_day}" + (f" to {last + timedelta(days=count)}" if count > 1 else "")
@@ -62,6 +61,17 @@ def run_continuation(job: Continuation) -> str:
         f"appended {days}: {rows['api_requests']:,} api_requests, {rows['users']:,} changed or new users, "
         f"{rows['models']:,} changed models, in {job.folder}/ticks in {time.monotonic() - began:.1f} s"
     )
+
+
+def days_to_write(job: Continuation, last: date) -> int:
+    """Return how many days after `last` the job asks for. Raises GenerationError for days beyond the calendar."""
+    count = (job.days or 0) if job.until is None else (job.until - last).days
+    if last > LATEST_END - timedelta(days=count):
+        raise GenerationError(
+            f"cannot continue the data set: expected days up to {LATEST_END}, found {count:,} days after {last} in "
+            "--days; ask for fewer"
+        )
+    return count
 
 
 def describe() -> str:

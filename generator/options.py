@@ -24,7 +24,7 @@ Same seed, rows, start, days, users and format: the same bytes, on any machine, 
 A run whose files are already there, with the right checksums and from the same generator, writes nothing.
 --continue appends days to a data set, each in a folder of its own (DIR/ticks/2026-01-01) with the users and models that
 changed; earlier files are not touched, and three runs of one day write what one run of three writes. To be sure of the
-same result however often it runs, say --until.
+same result however often it runs, say --until; or --goal FILE, which holds the day to reach until you remove FILE.
 Exit status: 0 done or up to date, 1 failed (the folder shows what it showed before), 2 wrong arguments."""
 
 
@@ -74,6 +74,7 @@ class Continuation:
     rows: int | None
     workers: int
     chunk_rows: int
+    goal: Path | None = None
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -109,6 +110,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--until", metavar="DATE", help="with --continue: append the days that are missing up to this one"
     )
+    parser.add_argument(
+        "--goal",
+        metavar="FILE",
+        type=Path,
+        help="with --continue: note the day to reach in FILE, or reach the one noted there: a repeat adds no more days",
+    )
     parser.add_argument("--describe", action="store_true", help="print how each column is drawn, as JSON, and exit")
     return parser
 
@@ -120,8 +127,11 @@ def checked_job(options: argparse.Namespace) -> tuple[Job | None, list[str]]:
     if data_format not in FORMATS:
         problems.append(f"expected {' or '.join(FORMATS)}, found {data_format!r} in --format")
     start = _checked_date("start", options.start, problems)
-    if options.until is not None:
-        problems.append("expected --continue DIR with --until, found none")
+    problems += [
+        f"expected --continue DIR with --{name}, found none"
+        for name in ("until", "goal")
+        if getattr(options, name) is not None
+    ]
     if problems:
         return None, problems
     days = numbers["days"]
@@ -147,7 +157,8 @@ def checked_continuation(options: argparse.Namespace) -> tuple[Continuation | No
         return None, problems
     days = None if until else (1 if options.days is None else numbers["days"])
     rows = None if options.rows is None else numbers["rows"]
-    return Continuation(options.continued, days, until, rows, numbers["workers"], numbers["chunk-rows"]), []
+    work = numbers["workers"], numbers["chunk-rows"]
+    return Continuation(options.continued, days, until, rows, *work, goal=options.goal), []
 
 
 def _checked_numbers(options: argparse.Namespace) -> tuple[dict[str, int], list[str]]:

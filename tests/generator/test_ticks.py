@@ -251,6 +251,32 @@ def test_until_appends_what_is_missing_and_then_nothing(folder, capsys):
     assert len(list((folder / "ticks").iterdir())) == 3
 
 
+def test_goal_keeps_a_repeat_from_adding_days_until_it_is_removed(folder, tmp_path):
+    goal = tmp_path / "goal"
+    assert go_on(folder, "--days", 2, "--rows", 30, "--goal", goal) == 0
+    before = contents(folder)
+    assert go_on(folder, "--days", 2, "--goal", goal) == 0
+    assert contents(folder) == before
+    goal.unlink()
+    assert go_on(folder, "--days", 1, "--goal", goal) == 0
+    assert len(list((folder / "ticks").iterdir())) == 3
+
+
+def test_noted_goal_of_a_run_killed_before_it_wrote_is_reached(folder, tmp_path):
+    undisturbed = Path(shutil.copytree(folder, tmp_path / "undisturbed"))
+    assert go_on(undisturbed, "--days", 2, "--rows", 30) == 0
+    goal = tmp_path / "goal"
+    goal.write_text('{"until": "2026-01-02", "rows": 30}')
+    assert go_on(folder, "--days", 1, "--goal", goal) == 0
+    assert contents(folder) == contents(undisturbed)
+
+
+def test_file_that_is_no_goal_is_refused(folder, capsys):
+    assert go_on(folder, "--goal", folder / "users.csv") == 1
+    assert "expected a day to reach in" in capsys.readouterr().err
+    assert not (folder / "ticks").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
