@@ -17,6 +17,7 @@ import psycopg
 from embedded.paths import REPOSITORY
 
 MEBIBYTE = 2**20
+PYTHON = REPOSITORY / ".venv" / "bin" / "python"
 
 
 @dataclass(frozen=True)

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import csv
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from benchmarks.measure import Measurement, run_command, run_function, table_text
+from benchmarks.measure import PYTHON, Measurement, run_command, run_function, table_text
 from embedded.paths import REPOSITORY
 from embedded.postgres import binary
 
-PYTHON = REPOSITORY / ".venv" / "bin" / "python"
 DBT = REPOSITORY / ".venv" / "bin" / "dbt"
 ROW_BY_ROW_LIMIT = 500_000
 """INSERT and to_sql are measured up to this many rows; more would only cost patience."""
 
 
-def measure_pipeline(rows: int, database: dict[str, str]) -> str:
-    """Run the pipeline on `rows` requests in `database` (libpq variables of an empty one); return the table."""
-    with tempfile.TemporaryDirectory(prefix="tokenscope-bench-") as folder:
-        directory = Path(folder)
-        directory.chmod(0o755)  # server-side COPY reads the file as the server's own account
-        measured = [generate(rows, directory)]
-        run_command("roles and tables", [PYTHON, "-m", "loader", "init"], database)
-        measured += measure_load(rows, directory / "api_requests.csv", database)
-        measured += measure_dbt(directory / "dbt_target", database)
+def measure_pipeline(rows: int, directory: Path, database: dict[str, str]) -> str:
+    """Run the pipeline on `rows` requests in `database` (libpq variables of an empty one); return the table.
+
+    `directory` is an empty folder and holds the data set afterwards.
+    """
+    directory.chmod(0o755)  # server-side COPY reads the file as the server's own account
+    measured = [generate(rows, directory)]
+    run_command("roles and tables", [PYTHON, "-m", "loader", "init"], database)
+    measured += measure_load(rows, directory / "api_requests.csv", database)
+    measured += measure_dbt(directory / "dbt_target", database)
+    with connect(database) as connection:
+        connection.execute("drop table if exists public.rival")
     return table_text(f"{rows:,} requests", measured)
 
 

@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     common.add_argument("--definitions", type=Path, default=FOLDER, metavar="DIR", help=told)
     lint = commands.add_parser("lint", parents=[common], help="check definitions, SQL, columns, plans and budgets")
     lint.add_argument("--no-database", action="store_true", help="check only what needs no database")
-    told = "run every card N times and check its p95 budget"
+    told = "run every card N times, check its p95 budget and print the p95 as CSV"
     lint.add_argument("--runs", type=_count, default=0, metavar="N", help=told)
     told = "multiply budgets (4 at 10M requests)"
     lint.add_argument("--budget-factor", type=float, default=1.0, metavar="F", help=told)
@@ -114,7 +114,9 @@ def run_lint(options: argparse.Namespace) -> tuple[int, str]:
     dashboards = read_dashboards(options.definitions, theme)
     count = sum(len(board.cards) for board in dashboards)
     if not options.no_database:
-        lint.check_database(dashboards, runs=options.runs, budget_factor=options.budget_factor)
+        times = lint.check_database(dashboards, runs=options.runs, budget_factor=options.budget_factor)
+        if times:
+            print("card,p95_ms", *(f"{card},{p95:.1f}" for card, p95 in times.items()), sep="\n")
     return 0, f"{len(dashboards)} dashboards, {count} cards, no problems"
 
 
