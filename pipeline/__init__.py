@@ -1,1 +1,1 @@
-"""The container that fills the warehouse: roles and databases, then generate -> load -> dbt build."""
+"""The container that fills the warehouse: roles and databases, then generate -> load -> dbt build -> forecast."""

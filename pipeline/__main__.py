@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("roles", help="create roles, databases and raw tables; set passwords (needs a superuser)")
-    run = commands.add_parser("run", help="generate, load and model what is not there yet")
+    run = commands.add_parser("run", help="generate, load, model and forecast what is not there yet")
     run.add_argument("--force", action="store_true", help="run every step, done or not")
     options = parser.parse_args(arguments)
     try:

@@ -1,4 +1,8 @@
-"""Generate -> load -> dbt build -> docs; a step whose result is already there is skipped, whoever made it."""
+"""Generate -> load -> dbt build -> forecast -> export -> docs; a step whose result is there is skipped.
+
+Every step leaves its start and end, failures included, in ops.pipeline_events (`python -m warehouse run`; the loader
+does so itself).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +20,15 @@ import psycopg
 
 SOURCE = "synthetic"
 SERVER_TIMEOUT_S = 120
+FORECAST_WORKERS = 2  # as many as the container has processors; the machine may have more
+REPOSITORY = Path(__file__).resolve().parent.parent
+MADE_BY = (
+    "dbt_project",
+    "forecaster",
+    "frontend/export",
+    "metabase",
+    "theme.json",
+)  # what the models and exports depend on
 
 
 class PipelineError(Exception):
@@ -30,11 +43,11 @@ class Settings:
     seed: int
     data: Path
     docs: Path
-    project: Path
+    report_tz: str
 
     @staticmethod
     def from_environment(environment: Mapping[str, str]) -> Settings:
-        """Read ROWS, SEED, PIPELINE_DATA_DIR, DOCS_DIR; raises PipelineError on a number that is none."""
+        """Read ROWS, SEED, REPORT_TZ, PIPELINE_DATA_DIR, DOCS_DIR; raises PipelineError on a number that is none."""
         numbers = {"ROWS": environment.get("ROWS") or "500000", "SEED": environment.get("SEED") or "42"}
         wrong = [
             f"{name}: expected a whole number, found {value}" for name, value in numbers.items() if not value.isdigit()
@@ -46,7 +59,7 @@ class Settings:
             seed=int(numbers["SEED"]),
             data=Path(environment.get("PIPELINE_DATA_DIR") or "/data"),
             docs=Path(environment.get("DOCS_DIR") or "/docs"),
-            project=Path(__file__).resolve().parent.parent / "dbt_project",
+            report_tz=environment.get("REPORT_TZ") or "UTC",
         )
 
 
@@ -54,34 +67,34 @@ def run_pipeline(settings: Settings, force: bool = False) -> None:
     """Bring the warehouse to what `settings` ask for; one line per step to stderr."""
     generated = settings.data / "generated"
     if force or not is_generated(generated, settings):
-        run_step(
-            "generate",
-            "generator/generate_data.py",
-            "--rows",
-            settings.rows,
-            "--seed",
-            settings.seed,
-            "--out",
-            generated,
-        )
+        options = ["--rows", settings.rows, "--seed", settings.seed, "--out", generated]
+        run_recorded("generate", [sys.executable, "generator/generate_data.py", *options])
     else:
         report("generate", "skipped: the data set is there")
     if force or not is_loaded(generated):
-        run_step("load", "-m", "loader", "load", generated)
+        run_program("load", [sys.executable, "-m", "loader", "load", generated])
     else:
         report("load", "skipped: the latest load is of this data set")
-    wanted = {"batches": latest_batches(), "project": digest(settings.project)}
+    wanted = {"batches": latest_batches(), "made_by": digest(MADE_BY), "report_tz": settings.report_tz}
     marker = settings.data / "built.json"
     if force or read_json(marker) != wanted or not (settings.docs / "index.html").exists():
         marker.unlink(missing_ok=True)
-        target = settings.data / "dbt_target"
-        dbt(settings, target, "build")
-        export_site(settings, target)  # before the docs, which write a run_results.json of their own
-        dbt(settings, target, "docs", "generate", "--static")
-        publish(target / "static_index.html", settings.docs / "index.html")
+        model(settings)
         marker.write_text(json.dumps(wanted, sort_keys=True), encoding="utf-8")
     else:
-        report("dbt", "skipped: built from these loads by this project")
+        report("dbt-build", "skipped: built from these loads by these files")
+
+
+def model(settings: Settings) -> None:
+    """Build the models, forecast from them, and write what the site shows of both."""
+    target = settings.data / "dbt_target"
+    # Unit tests check the code, not the data: `make test` runs them.
+    build = dbt(settings, target, "build", "--exclude-resource-type", "unit_test")
+    run_recorded("dbt-build", build, "--record-dbt", target)
+    run_recorded("forecast", [sys.executable, "-m", "forecaster", "batch", "--workers", FORECAST_WORKERS])
+    export_site(settings, target)  # before the docs, which write a run_results.json of their own
+    run_program("dbt docs", dbt(settings, target, "docs", "generate", "--static"))
+    publish(target / "static_index.html", settings.docs / "index.html")
 
 
 def wait_for_server() -> None:
@@ -127,27 +140,28 @@ def latest_batches() -> list[list[str]]:
         return [list(row) for row in connection.execute(query)]
 
 
-def digest(directory: Path) -> str:
-    """Return the SHA-256 of all file names and contents below `directory`."""
+def digest(names: Sequence[str]) -> str:
+    """Return the SHA-256 of the names and contents of these files and folders of the repository."""
     total = hashlib.sha256()
-    for path in sorted(path for path in directory.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
-        total.update(str(path.relative_to(directory)).encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in sorted(path for name in names for path in (REPOSITORY / name, *(REPOSITORY / name).rglob("*"))):
+        if path.is_file() and "__pycache__" not in path.parts:
+            total.update(str(path.relative_to(REPOSITORY)).encode() + b"\0" + path.read_bytes() + b"\0")
     return total.hexdigest()
 
 
-def dbt(settings: Settings, target: Path, *words: str) -> None:
-    """Run dbt; its target and logs go to the data volume, the project itself is read-only."""
-    folders = ["--project-dir", settings.project, "--profiles-dir", settings.project, "--target-path", target]
-    program = Path(sys.executable).parent / "dbt"
-    run_program(f"dbt {words[0]}", program, *words, *folders, "--log-path", settings.data / "dbt_logs")
+def dbt(settings: Settings, target: Path, *words: str) -> list[object]:
+    """Return a dbt command whose target and logs go to the data volume; the project itself is read-only."""
+    project = REPOSITORY / "dbt_project"
+    folders = ["--project-dir", project, "--profiles-dir", project, "--target-path", target]
+    return [Path(sys.executable).parent / "dbt", *words, *folders, "--log-path", settings.data / "dbt_logs"]
 
 
 def export_site(settings: Settings, target: Path) -> None:
     """Write what the site shows, read from the warehouse as portfolio_reader."""
     site = settings.data / "site"
     paths = ["--out", site, "--target", target, "--generated", settings.data / "generated"]
-    run_step("export site", "-m", "frontend.export", *paths)
-    run_step("export dashboards", "-m", "metabase", "export", "--out", site / "dashboards")
+    run_program("export site", [sys.executable, "-m", "frontend.export", *paths])
+    run_program("export dashboards", [sys.executable, "-m", "metabase", "export", "--out", site / "dashboards"])
 
 
 def publish(source: Path, destination: Path) -> None:
@@ -157,15 +171,19 @@ def publish(source: Path, destination: Path) -> None:
     staging.replace(destination)
 
 
-def run_step(name: str, *words: object) -> None:
-    """Run `python WORDS...`, see run_program."""
-    run_program(name, sys.executable, *words)
+def run_recorded(name: str, words: Sequence[object], *options: object) -> None:
+    """Run a program with its start and end recorded under `name`, see run_program."""
+    run_program(name, [sys.executable, "-m", "warehouse", "run", name, *options, "--", *words])
 
 
-def run_program(name: str, *words: object) -> None:
-    """Run a program in the repository's folder; raises CalledProcessError when it fails."""
+def run_program(name: str, words: Sequence[object]) -> None:
+    """Run a program in the repository's folder; raises PipelineError when it fails."""
     started = time.monotonic()
-    subprocess.run([str(word) for word in words], cwd=Path(__file__).resolve().parent.parent, check=True)
+    status = subprocess.run([str(word) for word in words], cwd=REPOSITORY).returncode
+    if status != 0:
+        raise PipelineError(
+            f"pipeline: {name}: expected it to succeed, found exit status {status}; see its last lines above"
+        )
     report(name, f"done in {time.monotonic() - started:.1f} s")
 
 

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Builds and starts the full stack, waits until everything is healthy and prints the addresses. Safe to run again.
+# Ends early, with the last words of the service, where one has failed RESTART_LIMIT times or will not be tried again.
 #
-# Usage: stack/up.sh        environment: UP_TIMEOUT_S (900), settings of .env
+# Usage: stack/up.sh        environment: UP_TIMEOUT_S (900), RESTART_LIMIT (3), settings of .env
 set -euo pipefail
 cd "$(dirname "$0")/.."
 timeout_s=${UP_TIMEOUT_S:-900}
+restart_limit=${RESTART_LIMIT:-3}
 started=$SECONDS
 
 version=$(docker compose version --short 2>/dev/null | sed 's/^v//') || version=
@@ -20,22 +22,51 @@ docker info >/dev/null 2>&1 || {
     exit 1
 }
 
-stack/secrets.sh
-docker compose build --quiet
-# `up` returns when the one-shots that others wait for are done; what went wrong is in their logs.
-docker compose up --detach --remove-orphans --quiet-pull || {
+# One line per container: id, service, restarts, state, exit code, health, last start.
+containers() {
+    local ids
+    ids=$(docker compose ps --all --quiet)
+    [ -z "$ids" ] || xargs docker inspect --format '{{.Id}} {{index .Config.Labels "com.docker.compose.service"}} {{.RestartCount}}
+        {{- ""}} {{.State.Status}} {{.State.ExitCode}} {{with index .State "Health"}}{{.Status}}{{else}}-{{end}} {{.State.StartedAt}}' <<<"$ids" 2>/dev/null || true
+}
+
+# The services that will not get there: since this start began they failed too often, failed for good or are unhealthy.
+failed_services() {
+    awk -v limit="$restart_limit" -v begin="$begin" 'NR == FNR {restarts[$1] = $3; next}
+        $7 >= begin && $6 != "healthy" && ($3 - restarts[$1] >= limit || $4 == "exited" && $5 != 0 || $6 == "unhealthy") {print $2}' \
+        <(printf '%s\n' "$before") <(containers)
+}
+
+give_up() {
+    [ -z "${up:-}" ] || kill "$up" 2>/dev/null || true
+    echo "up: expected every service healthy, $1:" >&2
     stack/status.sh >&2 || true
+    for service in $(failed_services); do
+        echo "up: the last words of $service:" >&2
+        docker logs --tail 15 "$(docker compose ps --all --quiet "$service")" 2>&1 | sed 's/^/  /' >&2
+    done
+    echo "up: see 'make logs SERVICE=...'; run 'make up' again when the cause is gone" >&2
     exit 1
 }
-until stack/status.sh --quiet; do
-    if [ $((SECONDS - started)) -gt "$timeout_s" ]; then
-        echo "up: expected every service healthy within $timeout_s s, found:" >&2
-        stack/status.sh >&2 || true
-        echo "up: see 'make logs'" >&2
-        exit 1
-    fi
-    sleep 1
-done
+
+wait_or_give_up() {
+    local failed
+    failed=$(failed_services | paste -sd ' ')
+    [ -z "$failed" ] || give_up "found $failed failing"
+    [ $((SECONDS - started)) -le "$timeout_s" ] || give_up "found others after $timeout_s s"
+    sleep 2
+}
+
+stack/secrets.sh
+docker compose build --quiet
+begin=$(date -u +%Y-%m-%dT%H:%M:%S)
+before=$(containers)
+# In the background: it waits for the one-shots and the health of those that others need, however often they fail.
+docker compose up --detach --remove-orphans --quiet-pull &
+up=$!
+while kill -0 "$up" 2>/dev/null; do wait_or_give_up; done
+wait "$up" || give_up "found a start that failed"
+until stack/status.sh --quiet; do wait_or_give_up; done
 
 base="https://${DOMAIN:-localhost}"
 [ "${HTTPS_PORT:-443}" = 443 ] || base="$base:${HTTPS_PORT}"

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.stack.client import Client
-from tests.stack.engine import Engine
+from tests.stack.engine import Engine, EngineError
 from tests.stack.project import Project
 from tests.stack.standins import build_all
 
@@ -66,10 +66,13 @@ class Started:
 def engine() -> Iterator[Engine]:
     """Return a running engine that holds the stand-ins."""
     engine = Engine()
-    engine.install()
-    engine.start()
     try:
-        build_all(engine)
+        try:
+            engine.install()
+            engine.start()
+            build_all(engine)
+        except EngineError as error:  # never a skip: what is not proven must not look like it
+            pytest.exit(f"the stack cannot be tested: {error}", returncode=1)
         yield engine
     finally:
         if not os.environ.get("STACK_KEEP"):

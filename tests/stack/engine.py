@@ -21,7 +21,19 @@ SUITE = "trixie"
 MIRROR = "http://deb.debian.org/debian"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 ENGINE_PACKAGES = ["docker.io", "containerd", "docker-cli", "docker-compose", "docker-buildx", "tini"]
-HOST_PACKAGES = {"runc": "runc", "iptables": "iptables", "debootstrap": "debootstrap", "curl": "curl"}
+# What the engine, the stand-ins and the tests call on this machine, and the package that brings it.
+HOST_PACKAGES = {
+    "runc": "runc",
+    "iptables": "iptables",
+    "ip": "iproute2",
+    "ps": "procps",
+    "debootstrap": "debootstrap",
+    "gpgv": "gpgv",
+    "curl": "curl",
+    "openssl": "openssl",
+    "git": "git",
+    "make": "make",
+}
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60
@@ -110,7 +122,8 @@ class Engine:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._answers():
             if time.monotonic() > deadline:
-                raise EngineError(f"dockerd: no answer within {START_TIMEOUT_S} s; see {self.log}")
+                said = " | ".join(self.log.read_text(errors="replace").splitlines()[-5:])
+                raise EngineError(f"dockerd: no answer within {START_TIMEOUT_S} s; it said: {said}; see {self.log}")
             time.sleep(0.3)
 
     def stop(self) -> None:

@@ -50,6 +50,7 @@ class Project:
             "MFLAGS",
             "ROWS",
             "SEED",
+            "REPORT_TZ",
             "DOMAIN",
             "HTTP_PORT",
             "HTTPS_PORT",

@@ -21,19 +21,32 @@ from tests.stack.viewers import Crowd, Visit
 RecordFigure = Callable[[str, str, str], None]
 CLIENTS = 50
 RECOVERY_LIMIT_S = 60
+EARLY_END_LIMIT_S = 60
 ERROR_PAGES = {502, 503, 504}
 COUNTS = """
     select (select count(*) from raw_staging.api_requests), (select count(*) from public_star.fct_api_requests),
     (select count(*) from public_snowflake.fct_api_requests_sf)
 """
+# Asks inside the server, every other millisecond: a load of this size writes for less than a second.
+WAIT_FOR = """
+    do $$
+    begin
+        while not exists (select {moment}) loop
+            if clock_timestamp() > now() + interval '120 s' then raise 'the moment to kill did not come'; end if;
+            perform pg_sleep(0.002);
+            perform pg_stat_clear_snapshot();
+        end loop;
+    end $$
+"""
 
 
-def kill_and_wait(stack: Project, service: str) -> float:
-    """Kill a container's first process, wait until the engine has it healthy again; return the seconds it took.
+def kill_and_wait(stack: Project, service: str, moment: Callable[[], object] = lambda: None) -> float:
+    """Kill a container's first process when `moment` returns, wait until it is healthy again; return the seconds taken.
 
     The process is killed from the host: to the engine that is a crash, which `docker kill` is not.
     """
     state = stack.inspect(service)["State"]
+    moment()
     begin = time.monotonic()
     os.kill(state["Pid"], signal.SIGKILL)
     wait_until(
@@ -128,9 +141,9 @@ def test_health_tells_when_the_app_cannot_reach_the_warehouse(stack: Project) ->
     stack.compose(*check)
 
 
-def rerun_pipeline(stack: Project, rows: int) -> None:
+def rerun_pipeline(stack: Project, rows: int, report_tz: str = "UTC") -> None:
     """Start the pipeline for another number of rows, as after a change in .env, without waiting for it."""
-    (stack.folder / ".env").write_text(f"ROWS={rows}\n")
+    (stack.folder / ".env").write_text(f"ROWS={rows}\nREPORT_TZ={report_tz}\n")
     stack.compose("up", "--detach", "--no-deps", "--force-recreate", "pipeline")
 
 
@@ -153,20 +166,23 @@ def restored_rows(stack: Project) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("rows", "moment"),
+    ("rows", "step", "moment"),
     [
-        (310_000, "from pg_stat_activity where query ilike 'copy %' and usename = 'portfolio_owner'"),
-        (320_000, "from pg_stat_activity where query ilike '%fct_api_requests%' and application_name = 'dbt'"),
+        (310_000, "load", "from pg_stat_activity where query ilike 'copy %' and usename = 'portfolio_owner'"),
+        (
+            320_000,
+            "dbt-build",
+            "from pg_stat_activity where query ilike '%fct_api_requests%' and application_name = 'dbt'",
+        ),
     ],
     ids=["during a load", "during dbt build"],
 )
 def test_database_killed_mid_write_loses_nothing(
-    stack: Project, restored_rows: None, rows: int, moment: str, record_figure: RecordFigure
+    stack: Project, restored_rows: None, rows: int, step: str, moment: str, record_figure: RecordFigure
 ) -> None:
     before = stack.sql(COUNTS)
-    rerun_pipeline(stack, rows)
-    wait_until(lambda: stack.sql(f"select count(*) > 0 {moment}") == "t", 120, "the moment to kill")
-    seconds = kill_and_wait(stack, "portfolio_db")
+    rerun_pipeline(stack, rows, "Asia/Kolkata")
+    seconds = kill_and_wait(stack, "portfolio_db", lambda: stack.sql(WAIT_FOR.format(moment=moment)))
     record_figure(f"portfolio_db killed with {rows:,} rows on their way: healthy after", f"{seconds:.1f} s", "<= 60 s")
     raw, *facts = stack.sql(COUNTS).split("|")
     assert raw in (before.split("|")[0], str(rows)) and set(facts) <= {*before.split("|")[1:], str(rows)}
@@ -174,6 +190,10 @@ def test_database_killed_mid_write_loses_nothing(
     assert stack.inspect("pipeline")["RestartCount"] >= 1
     assert stack.sql(COUNTS) == f"{rows}|{rows}|{rows}"
     assert stack.sql("select count(*) from raw_staging.load_batches where status = 'running'") == "0"
+    ended = f"pipeline_id = '{step}' and event_name = 'pipeline_run_end'"
+    ends = stack.sql(f"select status from ops.pipeline_events where {ended} order by event_id desc limit 2")
+    assert {"failed", "killed"} & set(ends.split()), ends
+    assert stack.sql("select distinct extract(minute from hour_at) from public_marts.usage_hourly") == "30"
 
 
 def test_readers_see_the_old_or_the_new_data_and_no_error(
@@ -205,6 +225,35 @@ def test_readers_see_the_old_or_the_new_data_and_no_error(
     assert len(seen) > 5 and before != after
     mixed = [path for found in seen for path in paths if found[path] not in (before[path], after[path])]
     assert mixed == []
+
+
+def test_up_ends_soon_with_the_last_words_of_a_service_that_fails(stack: Project, restored_rows: None) -> None:
+    override = stack.folder / "docker-compose.override.yml"
+    override.write_text("services: {forecaster: {entrypoint: [sh, -c, 'echo no warehouse today; exit 3']}}\n")
+    try:
+        begin = time.monotonic()
+        result = stack.make("up", check=False)
+        assert time.monotonic() - begin < EARLY_END_LIMIT_S
+        assert result.returncode != 0 and "found forecaster failing" in result.stderr
+        assert "the last words of forecaster:\n  no warehouse today" in result.stderr
+    finally:
+        override.unlink()
+    stack.make("up")
+
+
+def test_up_ends_soon_when_a_setting_is_wrong(stack: Project, restored_rows: None) -> None:
+    settings = stack.folder / ".env"
+    kept = settings.read_text()
+    try:
+        settings.write_text("ROWS=many\n")
+        begin = time.monotonic()
+        result = stack.make("up", check=False)
+    finally:
+        settings.write_text(kept)
+    assert time.monotonic() - begin < EARLY_END_LIMIT_S
+    assert result.returncode != 0
+    assert "ROWS: expected a whole number, found many; change it in .env" in result.stderr
+    stack.make("up")
 
 
 def test_full_disk_fails_the_load_and_keeps_the_data(stack: Project, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -44,6 +45,24 @@ def test_warehouse_is_filled(stack: Project) -> None:
     assert rows == int(stack.sql("select count(*) from raw_staging.api_requests")) == 500_000
 
 
+def test_forecasts_are_filled(stack: Project) -> None:
+    series, points = stack.sql(
+        "select count(distinct (segment_kind, segment, metric)), count(*) from forecast.points"
+    ).split("|")
+    assert int(series) >= 10 and int(points) >= 1000
+    exported = stack.compose("run", "--rm", "--no-deps", "-T", "site-build", "cat", "/data/site/forecast.json")
+    assert len(json.loads(exported)["hours"]) == 72
+
+
+def test_every_step_left_its_start_and_its_end(stack: Project) -> None:
+    query = """
+        select event_name, status, string_agg(pipeline_id, ',' order by pipeline_id)
+        from ops.pipeline_events where event_name <> 'data_freshness' group by 1, 2 order by 1, 2
+    """
+    steps = "dbt-build,forecast,generate,load"
+    assert stack.sql(query).splitlines() == [f"pipeline_run_end|done|{steps}", f"pipeline_run_start||{steps}"]
+
+
 def test_idle_services_need_little_memory(stack: Project, record_figure: RecordFigure) -> None:
     time.sleep(5)
     lines = stack.engine.docker("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}").splitlines()
@@ -78,6 +97,11 @@ def test_second_up_changes_nothing(stack: Project) -> None:
     assert "skipped" in stack.logs("pipeline") and "0 writes" in stack.logs("metabase-provision")
     assert "site-build: skipped" in stack.logs("site-build")
     assert "0 made" in result.stderr
+
+
+def test_ps_lists_every_service(stack: Project) -> None:
+    listed = stack.make("ps").stdout
+    assert [name for name in [*LONG_RUNNING, *ONE_SHOTS] if f"tokenscope-{name}-1" not in listed] == []
 
 
 def test_status_says_what_is_not_healthy(stack: Project) -> None:
