@@ -38,6 +38,7 @@ TOP_COMPANIES = 2
 KEPT_RUNS = 100
 LOCK = 7_316_004  # of this program: two batches at once would forecast the same twice
 CODE = Path(__file__).resolve().parent
+TABLES_FILE = CODE.parent / "loader" / "sql" / "06_forecasts.sql"
 CODE_FILES = ("backtest", "daily", "forecast", "gaps", "intervals", "joint", "metrics", "models", "outlook", "series")
 KEYS = ("run_id", "segment_kind", "segment", "metric")
 LIBRARIES = ("numpy", "scipy", "statsforecast", "statsmodels")
@@ -78,8 +79,8 @@ def run_batch(models: int = TOP_MODELS, companies: int = TOP_COMPANIES, workers:
 
 
 def create_tables(connection: psycopg.Connection[Any]) -> None:
-    """Create the tables and the view where absent, and go on as their owner."""
-    statements = (CODE / "sql" / "forecast.sql").read_text(encoding="utf-8")
+    """Create the tables and the view where absent (`loader init` does so, too), and go on as their owner."""
+    statements = TABLES_FILE.read_text(encoding="utf-8")
     connection.execute(statements.encode())
 
 

@@ -27,6 +27,25 @@ KEYS = [
     "usage-explorer",
     "data-quality",
 ]
+STORED_FORECAST = """
+    with run as (
+        insert into forecast.runs (as_of, started_at, horizon_hours, series_count, fingerprint)
+        values ('2026-01-01 00:00+00', now(), 960, 1, %(usd)s::text) returning run_id
+    ),
+
+    series as (
+        insert into forecast.series (
+            run_id, segment_kind, segment, metric, state, notes, is_fallback, history_starts_at, marks
+        )
+        select run_id, 'all', 'all', 'cost_usd', 'calibrated', '{}', false, now(), '[]' from run returning run_id
+    )
+
+    insert into forecast.points
+    select
+        run_id, 'all', 'all', 'cost_usd', case when day < 7 then 'total_24h' else 'daily_total' end,
+        '2026-01-01 00:00+00'::timestamptz + day * interval '24 hours', 24,
+        %(usd)s, %(usd)s, %(usd)s, %(usd)s, %(usd)s, null, null, 0
+    from series cross join generate_series(0, 39) as day"""
 LAST_DAY = "(select max(requested_at at time zone 'UTC')::date from public_star.fct_api_requests)"
 PERIOD = f"(requested_at at time zone 'UTC')::date > {LAST_DAY} - %(days)s"
 MONTH = (
@@ -153,6 +172,21 @@ def test_largest_companies_equal_the_fact(warehouse: dict[str, str], dashboards:
     with reading() as connection, psycopg.connect("") as owner:
         found = [row[:3] for row in fetch(connection, card_sql(card, values)).rows]
         assert found == owner.execute(sql).fetchall()
+
+
+def test_budget_is_set_against_the_latest_forecast_of_the_month_to_come(
+    warehouse: dict[str, str], dashboards: tuple[Dashboard, ...]
+) -> None:
+    card, values = by_address(dashboards)["executive-summary/spend-against-budget"]
+    with reading() as connection, psycopg.connect("", autocommit=True) as owner:
+        before = fetch(connection, card_sql(card, values)).rows
+        for usd in (1, 2):  # the first run is not the latest
+            owner.execute(STORED_FORECAST, {"usd": usd})
+        connection.rollback()
+        after = fetch(connection, card_sql(card, values)).rows
+    assert {row[2] for row in before} == {0}
+    assert after[:-1] == before
+    assert after[-1][1:] == (0, 2 * 31)  # the data ends with December: all of January, nothing of February
 
 
 def test_site_and_metabase_show_the_same_numbers(

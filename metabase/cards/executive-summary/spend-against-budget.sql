@@ -2,12 +2,6 @@ with last_day as (
     select max(day_on) as last_on from public_marts.usage_daily
 ),
 
-pace as (
-    select sum(cost_usd) / 28 as daily_usd
-    from public_marts.usage_daily
-    where day_on > (select last_on from last_day) - 28
-),
-
 months as (
     select
         month_on,
@@ -22,15 +16,29 @@ months as (
 ahead as (
     select
         cast(date_trunc('month', last_on + 1) as date) as month_on,
-        cast(date_trunc('month', last_on + 1) + interval '1 month' as date) - (last_on + 1) as days_left
+        cast(last_on + 1 as timestamp) at time zone 'UTC' as begins_at,
+        (date_trunc('month', cast(last_on + 1 as timestamp)) + interval '1 month') at time zone 'UTC' as ends_at
     from last_day
+),
+
+forecast_days as (
+    select
+        ahead.month_on,
+        sum(points.forecast) as forecast_usd
+    from forecast.points
+    inner join ahead on points.starts_at >= ahead.begins_at and points.starts_at < ahead.ends_at
+    where
+        points.run_id = (select max(run_id) from forecast.runs)
+        and points.segment_kind = 'all'
+        and points.metric = 'cost_usd'
+        and points.kind in ('total_24h', 'daily_total')
+    group by ahead.month_on
 )
 
 select
-    coalesce(months.month_on, ahead.month_on) as month_on,
+    coalesce(months.month_on, forecast_days.month_on) as month_on,
     coalesce(months.cost_usd, 0) as cost_usd,
-    coalesce(ahead.days_left * pace.daily_usd, 0) as projected_usd
+    coalesce(forecast_days.forecast_usd, 0) as forecast_usd
 from months
-full outer join ahead on months.month_on = ahead.month_on
-cross join pace
+full outer join forecast_days on months.month_on = forecast_days.month_on
 order by 1

@@ -1,5 +1,6 @@
--- Where `python -m forecaster batch` keeps what it forecast. Safe to re-run. Nothing here refers to a dbt model: dbt
--- drops and recreates those, and would take a view on them along. What happened is therefore copied to forecast.actuals.
+-- Where `python -m forecaster batch` keeps what it forecast; here, so that readers find tables before the first run.
+-- Nothing refers to a dbt model: dbt drops and recreates those, and would take a view on them along. What happened is
+-- therefore copied to forecast.actuals.
 set local role portfolio_owner;
 
 create table if not exists forecast.runs (
