@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from frontend.export import artifacts, distributions, forecasts, operations, repository, traffic
+from frontend.export import artifacts, contract, distributions, forecasts, operations, repository, traffic
 from warehouse.connection import READER, WarehouseUnavailable, connect
 
 Json = dict[str, Any]
@@ -34,7 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
     begin = time.perf_counter()
     try:
         documents = _documents(options.target, options.generated)
-    except (ExportError, WarehouseUnavailable) as error:
+        _check(documents)
+    except (ExportError, LookupError, WarehouseUnavailable) as error:
         print(f"export: {error}", file=sys.stderr)
         return 1
     except psycopg.Error as error:
@@ -86,7 +87,7 @@ def _documents(target: Path, generated: Path) -> dict[str, Json]:
                 "headline": headline,
                 "run": run,
                 "dashboards": repository.dashboards_defined(),
-                "components": repository.components(traffic.server_version(connection)),
+                "components": repository.components(),
                 "reproducibility": repository.reproducibility(generated),
                 "compose": repository.compose_excerpt(),
                 "warehouse_bytes": sum(sizes.values()),
@@ -98,6 +99,17 @@ def _documents(target: Path, generated: Path) -> dict[str, Json]:
             "distributions": distributions.distributions(connection, source),
             "calibration": _calibration(connection, headline, sizes, hours, run["seconds"]),
         }
+
+
+def _check(documents: dict[str, Json]) -> None:
+    """Refuse documents that the site's build would refuse."""
+    found = contract.misfits(documents)
+    if found:
+        more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
+        raise ExportError(
+            f"expected files that fit frontend/schemas, found {'; '.join(found[:5])}{more}; "
+            "run `make dbt-build`, and if that does not help adapt the schema and the page that reads it"
+        )
 
 
 def _calibration(

@@ -10,17 +10,21 @@ Json = dict[str, Any]
 
 _DRAWN = ("source", "seed", "snapshot", "model", "exposure")
 _PASSED = ("pass", "success")
+# Unit tests check the code and are no part of a build of the warehouse.
+_NOT_RUN = ("not run", "skipped")
 
 
 def lineage(manifest: Json, run_results: Json) -> Json:
     """Return {nodes, edges} of every source, seed, snapshot, model and exposure.
 
     A node has id, name, kind, layer, relation, description, materialization, columns (count), seconds (of the last
-    run, null where it was not run), tests (passed and total) and docs (path of its page in the dbt docs).
+    run, null where it was not run), tests (passed and total of those that ran) and docs (path of its page in the dbt
+    docs).
     """
     results = _results(run_results)
     counts: dict[str, list[int]] = {}
-    for test in tests(manifest, run_results):
+    ran = [test for test in tests(manifest, run_results) if test["status"] not in _NOT_RUN]
+    for test in ran:
         for model in test["models"]:
             passed, total = counts.setdefault(model, [0, 0])
             counts[model] = [passed + (test["status"] == "pass"), total + 1]

