@@ -1,4 +1,5 @@
 // Build the site beside the one being served and swap the folders at the end: a build that fails changes nothing.
+import { rmSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { build } from 'astro';
 import './theme.ts';
@@ -13,7 +14,8 @@ try {
 } catch (error) {
   // Astro has named the page already; a second trace helps nobody.
   console.error(`site: ${(error as Error).message}`);
-  await remove(fresh);
+  // Pages under way still write; nothing does once the process ends.
+  process.on('exit', () => rmSync(fresh, { recursive: true, force: true }));
   process.exit(1);
 }
 await remove(old);
