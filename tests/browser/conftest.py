@@ -71,14 +71,21 @@ def live_links(site_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """Return Debian's Chromium; skips where it is absent."""
+    """Return Debian's Chromium; without one nothing here can be said, so the run ends."""
     program = shutil.which("chromium")
     if program is None:
-        pytest.skip("browser tests need Debian's Chromium: apt-get install chromium")
+        pytest.exit("browser tests: expected chromium, found none on PATH; apt-get install chromium", returncode=1)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_FLAGS))
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def axe(repo_root: Path) -> str:
+    """Return axe's script from the site's locked packages, installed first where only those of a build are."""
+    subprocess.run([repo_root / "frontend" / "npm.sh", "ls", "axe-core"], check=True, capture_output=True)
+    return (repo_root / "frontend" / "node_modules" / "axe-core" / "axe.min.js").read_text()
 
 
 @pytest.fixture

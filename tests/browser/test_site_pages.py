@@ -45,9 +45,8 @@ def overflow(visit: Visit) -> int:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
 def test_page_is_accessible_and_kept_as_a_picture(
-    visit: Start, repo_root: Path, screenshots: Path, path: str, theme: str
+    visit: Start, axe: str, screenshots: Path, path: str, theme: str
 ) -> None:
-    axe = (repo_root / "frontend" / "node_modules" / "axe-core" / "axe.min.js").read_text()
     for width in (1440, 390):
         seen = visit(viewport={"width": width, "height": 900}, color_scheme=theme)
         page = seen.open(path)
