@@ -80,7 +80,7 @@ function trend(view: CardView): string {
   const before = view.rows[view.rows.length - 2];
   const values = view.rows.map((row) => number(view, row, y));
   const note = before ? changeNote(view, last, before) : '';
-  return `<p class="scalar">${escape(text(view, last, y))}</p><p class="change">${escape(text(view, last, x))}${note}</p>${spark(values, 'green', 36)}${dataTable(view, [x, y], view.rows)}`;
+  return `<p class="scalar">${escape(text(view, last, y))}</p><p class="change">${escape(text(view, last, x))}${note}</p>${values.length > 2 ? spark(values, 'green', 36) : ''}${dataTable(view, [x, y], view.rows)}`;
 }
 
 function changeNote(view: CardView, last: Row, before: Row): string {
@@ -111,7 +111,9 @@ export function seriesOf(view: CardView): { names: Value[]; series: Series[] } {
     }
     return { name: title, color, values };
   });
-  return { names, series: drawn };
+  // A part that never occurs needs no name in the legend, unless nothing occurs at all.
+  const occurring = drawn.filter(({ values }) => values.some(Boolean));
+  return { names, series: occurring.length ? occurring : drawn };
 }
 
 function xy(view: CardView): string {

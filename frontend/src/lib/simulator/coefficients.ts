@@ -225,7 +225,7 @@ export function coefficientsFrom(calibration: Calibration): Coefficients {
       calibration.batch_fixed_s,
       's',
       'a batch takes before its first row',
-      'Seconds of the quickest recorded dbt build, in which next to nothing had changed',
+      'Seconds of the quickest recorded dbt build',
     ),
     peak_to_mean_ratio: measured(
       calibration.peak_to_mean_ratio,
