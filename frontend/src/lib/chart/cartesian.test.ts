@@ -73,6 +73,13 @@ describe('cartesian', () => {
     }
   });
 
+  it('draws a value without neighbours as a dot and a single bar no wider than an eighth', () => {
+    const series = [{ name: 'a', color: 'green', values: [7] }];
+    assert.match(cartesian(spec({ series })), /<circle class="dot c-green" cx="50%"/);
+    assert.doesNotMatch(cartesian(spec()), /<circle/);
+    assert.match(cartesian(spec({ kind: 'bar', series })), /class="bar c-green" x="44%" width="12%"/);
+  });
+
   it('escapes names from the warehouse', () => {
     assert.doesNotMatch(cartesian(spec({ description: '<script>"' })), /<script>/);
     assert.doesNotMatch(

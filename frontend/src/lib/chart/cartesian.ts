@@ -33,6 +33,8 @@ export interface CartesianSpec {
 
 const WIDTH = 1000;
 const LABEL_SPACE = 26;
+/** Widest bar as a share of the drawing: a single one is a bar, not a wall. */
+const WIDEST_BAR = 0.12;
 
 /** The chart as HTML: a column of y labels beside the drawing. */
 export function cartesian(spec: CartesianSpec): string {
@@ -142,7 +144,7 @@ function bars(
   count: number,
 ): string {
   const side = spec.stack ? 1 : layers.length;
-  const band = count > 40 ? 0.92 : 0.76;
+  const band = Math.min(count > 40 ? 0.92 : 0.76, WIDEST_BAR * side * count);
   return layers
     .flatMap(({ series, low, high }, index) =>
       high.map((top, at) => {
@@ -198,7 +200,25 @@ function paths(
     preserveAspectRatio: 'none',
     overflow: 'visible',
   };
-  return element('svg', inner, bandMark(spec, x, y), ...parts);
+  return element('svg', inner, bandMark(spec, x, y), ...parts) + dots(layers, y, place);
+}
+
+/** A value without neighbours is no line: it becomes a dot. */
+function dots(layers: readonly Layer[], y: (value: number) => number, place: (at: number) => number): string {
+  return layers
+    .flatMap(({ series, high }) =>
+      unbroken(high)
+        .filter((run) => run.length === 1)
+        .map(([at]) =>
+          element('circle', {
+            class: `dot c-${series.color}`,
+            cx: percentOf(place(at!)),
+            cy: y(high[at!]!),
+            r: 4,
+          }),
+        ),
+    )
+    .join('');
 }
 
 function bandMark({ band }: CartesianSpec, x: (at: number) => number, y: (value: number) => number): string {
@@ -226,9 +246,7 @@ export function unbroken(values: readonly (number | null)[]): number[][] {
   return runs;
 }
 
-/** A polyline; a single point becomes a short stroke, so that it is seen. */
 function line(points: readonly Point[]): string {
-  if (points.length === 1) return `M${short(points[0]![0] - 2)} ${short(points[0]![1])}h4`;
   return points.map(([x, y], index) => `${index ? 'L' : 'M'}${short(x)} ${short(y)}`).join('');
 }
 

@@ -13,7 +13,8 @@ const STEPS = [1, 2, 2.5, 5, 10];
 export function linearAxis(values: readonly number[], intervals = 4): Axis {
   const low = Math.min(0, ...values);
   const high = Math.max(0, ...values);
-  const span = high - low || 1;
+  if (high === low) return { ticks: [0, 1], position: (value) => value };
+  const span = high - low;
   const magnitude = 10 ** Math.floor(Math.log10(span / intervals));
   const step = magnitude * STEPS.find((candidate) => candidate * magnitude * intervals >= span * 0.999)!;
   const first = Math.floor(low / step + 1e-9);

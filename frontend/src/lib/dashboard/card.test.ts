@@ -131,10 +131,41 @@ describe('cardBody', () => {
       const body = cardBody(view(chart, columns, rows, series));
       assert.doesNotMatch(body, /NaN|undefined| style=/, chart.type);
       assert.match(body, /4/, chart.type);
-      assert.match(cardBody(view(chart, columns, [], series)), /No rows/, chart.type);
+      const empty = view(chart, columns, [], series);
+      assert.match(cardBody(empty), /Nothing to list/, chart.type);
+      assert.match(cardBody({ ...empty, card: { ...empty.card, filters: ['tier'] } }), /No rows for this/);
     }
     assert.match(cardBody(view(charts[3]!, columns, rows)), /50\.0% of the step before/);
     assert.match(cardBody(view(charts[5]!, columns, rows)), /heat-5">4<\/td><td class="numeric">–/);
+  });
+
+  it('says that all is zero instead of drawing an empty frame', () => {
+    const columns: [string, string][] = [
+      ['month', 'month'],
+      ['errors', 'integer'],
+    ];
+    const chart = { type: 'bar', x: 'month', y: ['errors'] } as const;
+    const series = [{ name: 'errors', title: 'Errors', color: 'red' }];
+    const body = cardBody(view({ ...chart, y: ['errors'] }, columns, [['2025-01-01', 0]], series));
+    assert.match(body, /Zero throughout/);
+    assert.doesNotMatch(body, /<svg/);
+    assert.match(body, /<table/);
+  });
+
+  it('names only the parts that occur', () => {
+    const columns: [string, string][] = [
+      ['month', 'month'],
+      ['a', 'integer'],
+      ['b', 'integer'],
+    ];
+    const series = ['a', 'b'].map((name) => ({ name, title: name.toUpperCase(), color: 'blue' }));
+    const { series: drawn } = seriesOf(
+      view({ type: 'bar', x: 'month', y: ['a', 'b'] }, columns, [['2025-01-01', 3, 0]], series),
+    );
+    assert.deepEqual(
+      drawn.map(({ name }) => name),
+      ['A'],
+    );
   });
 });
 

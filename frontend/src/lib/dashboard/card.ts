@@ -26,7 +26,8 @@ export interface CardView {
 
 /** The card's body: drawing, legend and the same numbers as a table. */
 export function cardBody(view: CardView): string {
-  if (view.rows.length === 0) return '<p class="empty">No rows for this choice.</p>';
+  if (view.rows.length === 0)
+    return `<p class="empty">${view.card.filters.length ? 'No rows for this choice.' : 'Nothing to list.'}</p>`;
   switch (view.card.chart.type) {
     case 'scalar':
       return scalar(view);
@@ -143,6 +144,8 @@ function xy(view: CardView): string {
     written(name, formatOf(view, chart.x!), view.theme),
     ...series.map(({ values }) => written(values[at] ?? null, format, view.theme)),
   ]);
+  const isFlat = series.every(({ values }) => values.every((value) => !value));
+  if (isFlat) return `<p class="empty">Zero throughout.</p>${dataTable(view, columns, lines, true)}`;
   return legend(series) + axisTitle(view.card) + drawing + dataTable(view, columns, lines, true);
 }
 
