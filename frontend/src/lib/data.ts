@@ -34,7 +34,7 @@ export function dataFolder(environment = process.env): string {
   return resolve(environment['SITE_DATA_DIR'] ?? join(data, 'site'));
 }
 
-const ajv = new Ajv2020({ allErrors: true });
+const ajv = new Ajv2020({ allErrors: true, allowUnionTypes: true });
 
 /** Parse `text` and check it against a schema; `name` is what the message calls it. */
 export function checked<T>(text: string, schema: object, name: string): T {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { readFileSync } from 'node:fs';
 import type { Card } from '../../generated/dashboards.d.ts';
-import { cardBody, seriesOf } from './card.ts';
+import { cardBody, picture, seriesOf } from './card.ts';
 import type { CardView, Row } from './card.ts';
 import { written } from './format.ts';
 import type { Theme } from './format.ts';
@@ -150,6 +150,7 @@ describe('cardBody', () => {
     assert.match(body, /Zero throughout/);
     assert.doesNotMatch(body, /<svg/);
     assert.match(body, /<table/);
+    assert.equal(picture(view({ ...chart, y: ['errors'] }, columns, [['2025-01-01', 0]], series)), null);
   });
 
   it('names only the parts that occur', () => {

@@ -117,36 +117,54 @@ export function seriesOf(view: CardView): { names: Value[]; series: Series[] } {
   return { names, series: occurring.length ? occurring : drawn };
 }
 
-function xy(view: CardView): string {
+function drawing(view: CardView, { names, series }: ReturnType<typeof seriesOf>, mostLabels: number): string {
   const { chart } = view.card;
-  const { names, series } = seriesOf(view);
-  const format = formatOf(view, only(chart.y));
-  const isTime = names.every(isDate);
   const isPercent = chart.stack === 'percent';
-  const drawing = cartesian({
+  return cartesian({
     kind: chart.type as 'line' | 'area' | 'bar',
     series,
-    labels: isTime
-      ? dateLabels(names as string[])
+    labels: names.every(isDate)
+      ? dateLabels(names as string[], mostLabels)
       : thinned(
           names.map((name) => written(name, formatOf(view, chart.x!), view.theme)),
-          8,
+          mostLabels,
         ),
     stack: chart.stack,
     scale: chart.scale,
     goal: chart.goal,
-    formatTick: isPercent ? (value) => `${Math.round(value * 100)}%` : tick(format, view.theme),
+    formatTick: isPercent
+      ? (value) => `${Math.round(value * 100)}%`
+      : tick(formatOf(view, only(chart.y)), view.theme),
     height: view.height,
     description: `${view.card.title}: ${view.card.question}`,
   });
+}
+
+const isFlat = (series: readonly Series[]) => series.every(({ values }) => values.every((value) => !value));
+
+/** The drawing alone, to stand for its dashboard; null where a card has none worth showing. */
+export function picture(view: CardView): string | null {
+  if (view.card.chart.type === 'row')
+    return view.rows.length ? rowChart({ ...view, rows: view.rows.slice(0, 4) }) : null;
+  if (!['line', 'area', 'bar'].includes(view.card.chart.type)) return null;
+  const found = seriesOf(view);
+  return found.names.length < 2 || isFlat(found.series) ? null : drawing(view, found, 3);
+}
+
+function xy(view: CardView): string {
+  const { chart } = view.card;
+  const found = seriesOf(view);
+  const { names, series } = found;
+  const format = formatOf(view, only(chart.y));
   const columns = [titleOf(view, chart.x!), ...series.map(({ name }) => name)];
   const lines = names.map((name, at) => [
     written(name, formatOf(view, chart.x!), view.theme),
     ...series.map(({ values }) => written(values[at] ?? null, format, view.theme)),
   ]);
-  const isFlat = series.every(({ values }) => values.every((value) => !value));
-  if (isFlat) return `<p class="empty">Zero throughout.</p>${dataTable(view, columns, lines, true)}`;
-  return legend(series) + axisTitle(view.card) + drawing + dataTable(view, columns, lines, true);
+  if (isFlat(series)) return `<p class="empty">Zero throughout.</p>${dataTable(view, columns, lines, true)}`;
+  return (
+    legend(series) + axisTitle(view.card) + drawing(view, found, 7) + dataTable(view, columns, lines, true)
+  );
 }
 
 const axisTitle = ({ y_title: title }: Card) => (title ? `<p class="y-title">${escape(title)}</p>` : '');
