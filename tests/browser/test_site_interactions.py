@@ -109,6 +109,14 @@ def test_lineage_is_usable_by_keyboard_and_links_to_the_docs(visit: Start) -> No
     expect(page.locator(".node.lit")).to_have_count(0)
 
 
+def test_click_on_a_model_opens_its_documentation(visit: Start) -> None:
+    page = visit().open("/pipeline/")
+    # The docs are another service behind the proxy; here only where the browser goes is looked at.
+    page.route("**/docs/", lambda route: route.fulfill(body="<title>docs</title>", content_type="text/html"))
+    page.locator(".node[data-name=dim_users]").click()
+    page.wait_for_url("**/docs/#!/model/model.tokenscope.dim_users")
+
+
 # Quality
 
 

@@ -163,6 +163,18 @@ def test_build_refuses_a_bad_export_and_leaves_the_old_site(
     assert (site / "index.html").read_text() == "old"
 
 
+def test_site_without_dashboards_says_what_to_run(exported: dict[str, Any], repo_root: Path, tmp_path: Path) -> None:
+    for name, document in exported.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(document))
+    environment = {**os.environ, "SITE_DATA_DIR": str(tmp_path), "SITE_OUT_DIR": str(tmp_path / "dist")}
+    subprocess.run(
+        [repo_root / "frontend" / "npm.sh", "run", "build"], env=environment, capture_output=True, check=True
+    )
+    page = (tmp_path / "dist" / "dashboards" / "index.html").read_text()
+    assert "No dashboard has been exported yet" in page and "make site-data" in page
+    assert (tmp_path / "dist" / "pipeline" / "index.html").exists()
+
+
 def test_export_says_what_to_run_when_dbt_has_not(run_command: Run, tmp_path: Path, database: Environment) -> None:
     result = run_command("-m", "frontend.export", "--out", tmp_path, "--target", tmp_path, env=database, check=False)
     assert result.returncode == 1
