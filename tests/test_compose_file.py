@@ -41,9 +41,13 @@ def test_service_is_hardened(name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"] and "cap_add" not in service and "privileged" not in service
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert service["logging"]["options"].keys() == {"max-size", "max-file"}
     limits = service["deploy"]["resources"]["limits"]
     assert {"cpus", "memory", "pids"} <= limits.keys()
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_logs_of_a_service_cannot_fill_the_disk(name: str) -> None:
+    assert SERVICES[name]["logging"]["options"].keys() == {"max-size", "max-file"}
 
 
 @pytest.mark.parametrize("name", LONG_RUNNING)

@@ -26,6 +26,7 @@ ORDER = [
     "test_routes",
     "test_security",
     "test_viewers",
+    "test_domain",
     "test_backup",
     "test_faults",
     "test_stop",

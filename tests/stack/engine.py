@@ -20,7 +20,7 @@ HOME = Path(os.environ.get("TOKENSCOPE_STACK_DIR") or REPOSITORY / ".data" / "st
 SUITE = "trixie"
 MIRROR = "http://deb.debian.org/debian"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-ENGINE_PACKAGES = ["docker.io", "containerd", "docker-cli", "docker-compose", "docker-buildx", "tini"]
+ENGINE_PACKAGES = ["docker.io", "containerd", "docker-cli", "docker-compose", "docker-buildx", "tini", "pebble"]
 # What the engine, the stand-ins and the tests call on this machine, and the package that brings it.
 HOST_PACKAGES = {
     "runc": "runc",
@@ -34,6 +34,7 @@ HOST_PACKAGES = {
     "git": "git",
     "make": "make",
 }
+PEBBLE = "usr/bin/pebble"  # a certificate authority for tests, by the makers of Let's Encrypt
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60
@@ -92,7 +93,7 @@ class Engine:
             silent = {"DEBIAN_FRONTEND": "noninteractive"}
             run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing, env=silent)
         plugins = self.root / "usr/libexec/docker/cli-plugins"
-        if not (plugins / "docker-compose").exists():
+        if not (plugins / "docker-compose").exists() or not (self.root / PEBBLE).exists():
             self._unpack()
         links = self.home / "config" / "cli-plugins"
         links.mkdir(parents=True, exist_ok=True)
