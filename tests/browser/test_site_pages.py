@@ -42,6 +42,14 @@ def overflow(visit: Visit) -> int:
     return int(visit.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
+def violations(visit: Visit, axe: str) -> list[str]:
+    visit.page.evaluate(axe)
+    result = visit.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{v['id']}: {node['target']} {node['failureSummary']}" for v in result["violations"] for node in v["nodes"]
+    ]
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
 def test_page_is_accessible_and_kept_as_a_picture(
@@ -51,12 +59,7 @@ def test_page_is_accessible_and_kept_as_a_picture(
         seen = visit(viewport={"width": width, "height": 900}, color_scheme=theme)
         page = seen.open(path)
         page.screenshot(path=screenshots / f"{name_of(path)}-{width}-{theme}.png", full_page=True)
-        page.evaluate(axe)
-        result = page.evaluate("axe.run(document, {resultTypes: ['violations', 'incomplete']})")
-        found = [
-            f"{v['id']}: {node['target']} {node['failureSummary']}" for v in result["violations"] for node in v["nodes"]
-        ]
-        assert found == []
+        assert violations(seen, axe) == []
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -125,14 +128,18 @@ def test_sitemap_names_every_page(visit: Start, site_address: str) -> None:
     assert found == set(PAGES)
 
 
-def test_unknown_address_gets_the_designed_404(visit: Start, site_address: str, screenshots: Path) -> None:
-    seen = visit()
-    response = seen.page.goto(f"{site_address}/no/such/page", wait_until="networkidle")
-    assert response is not None and response.status == 404
-    assert "Nothing was logged" in seen.page.locator("h1").inner_text()
-    seen.page.screenshot(path=screenshots / "404-1440-light.png")
-    assert len(seen.complaints) == 1 and "404" in seen.complaints[0]  # the browser's own note of the status
-    seen.complaints.clear()
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_unknown_address_gets_the_designed_404(visit: Start, axe: str, screenshots: Path, theme: str) -> None:
+    for width in (1440, 390):
+        seen = visit(viewport={"width": width, "height": 900}, color_scheme=theme)
+        response = seen.page.goto(f"{seen.base}/no/such/page", wait_until="networkidle")
+        assert response is not None and response.status == 404
+        assert "Nothing was logged" in seen.page.locator("h1").inner_text()
+        seen.page.screenshot(path=screenshots / f"404-{width}-{theme}.png")
+        assert overflow(seen) <= 0
+        assert violations(seen, axe) == []
+        assert len(seen.complaints) == 1 and "404" in seen.complaints[0]  # the browser's own note of the status
+        seen.complaints.clear()
 
 
 @pytest.mark.parametrize("path", ["/favicon.ico", "/favicon.svg", "/year.png"])
