@@ -1,7 +1,7 @@
 import type { Coefficients } from './coefficients.ts';
 import type { Demand } from './demand.ts';
 import type { Inputs } from './inputs.ts';
-import { count, duration, percent } from '../format.ts';
+import { bytes, count, duration, percent } from '../format.ts';
 
 export type LayerName = 'processing' | 'storage' | 'modelling' | 'deployment' | 'monitoring';
 export type Level = 0 | 1 | 2 | 3;
@@ -107,7 +107,7 @@ export function monthScanS(demand: Demand, c: Coefficients, cores: number): numb
 
 const memoryNote = (demand: Demand, c: Coefficients, cores: number) =>
   demand.monthBytes > c.memoryBytesPerVcpu.value * cores
-    ? `, whose memory cannot hold its ${count(demand.monthBytes / 1e9)} GB,`
+    ? `, whose memory cannot hold its ${bytes(demand.monthBytes)},`
     : '';
 
 /** Bytes one node can hold and still be filled again within a day. */

@@ -1,5 +1,5 @@
 /** What the simulator shows, as HTML: used once at build for the first paint and again by the page's script. */
-import { count, dollars, duration, percent, whole } from '../format.ts';
+import { bytes, count, dollars, duration, percent, whole } from '../format.ts';
 import { element, escape, percentOf } from '../chart/svg.ts';
 import { LAYER_NAMES, OPTIONS } from './choices.ts';
 import type { LayerName } from './choices.ts';
@@ -123,7 +123,7 @@ function partBox({ technology, instances, cores, diskGb, objectGb }: Component, 
   const gigabytes = diskGb + objectGb;
   const size = [
     cores > 0 ? `${whole(Math.ceil(cores))} CPU` : '',
-    gigabytes >= 1 ? `${count(gigabytes)} GB` : '',
+    gigabytes >= 1 ? bytes(gigabytes * 1e9) : '',
   ]
     .filter(Boolean)
     .join(', ');
