@@ -121,7 +121,7 @@ restore: ## Put a backup in place of the current databases: FROM=backups/...
 upgrade-check: ## Say whether `make up` is a safe step from what runs now
 	@stack/upgrade-check.sh
 
-test-stack: $(DEV) ## Prove the full stack on a real Docker engine, without an image registry (root, 25 minutes)
+test-stack: $(DEV) ## Prove the full stack on a real Docker engine, without an image registry (root, 13 minutes)
 	@$(PY) -m pytest tests/stack -o "addopts=-q --import-mode=importlib --strict-markers" -o timeout_func_only=true
 
 ##@ Develop

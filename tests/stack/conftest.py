@@ -73,7 +73,8 @@ def engine() -> Iterator[Engine]:
             engine.start()
             build_all(engine)
         except EngineError as error:  # never a skip: what is not proven must not look like it
-            pytest.exit(f"the stack cannot be tested: {error}", returncode=1)
+            wanted = "a Docker engine to prove the stack on (as root, free to mount and to filter packets)"
+            pytest.exit(f"test-stack: expected {wanted}, found: {error}", returncode=1)
         yield engine
     finally:
         if not os.environ.get("STACK_KEEP"):
