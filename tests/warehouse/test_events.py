@@ -190,9 +190,10 @@ def test_run_ends_with_its_command_when_told_to(
     process = start(repo_root, "load", "--", sys.executable, "-c", "import time; print(flush=True); time.sleep(60)")
     assert process.stdout is not None
     process.stdout.readline()
-    if number == signal.SIGINT:  # as a terminal does: to the command as well
-        psutil.Process(process.pid).children()[0].send_signal(number)
+    (command,) = psutil.Process(process.pid).children()
     process.send_signal(number)
+    if number == signal.SIGINT:  # a terminal sends it to both at once, so that none gets it after the other has ended
+        command.send_signal(number)
     process.communicate(timeout=DEADLINE_S)
     assert process.returncode == returned
     assert warehouse.execute(ENDS).fetchall() == [("load", status)]
