@@ -22,28 +22,31 @@ docker info >/dev/null 2>&1 || {
     exit 1
 }
 
-# One line per container: id, service, restarts, state, exit code, health, last start.
+# One line per container: id, service, restarts, state, exit code, health, last start, restart policy.
 containers() {
     local ids
     ids=$(docker compose ps --all --quiet)
     [ -z "$ids" ] || xargs docker inspect --format '{{.Id}} {{index .Config.Labels "com.docker.compose.service"}} {{.RestartCount}}
-        {{- ""}} {{.State.Status}} {{.State.ExitCode}} {{with index .State "Health"}}{{.Status}}{{else}}-{{end}} {{.State.StartedAt}}' <<<"$ids" 2>/dev/null || true
+        {{- ""}} {{.State.Status}} {{.State.ExitCode}} {{with index .State "Health"}}{{.Status}}{{else}}-{{end}} {{.State.StartedAt}}
+        {{- ""}} {{.HostConfig.RestartPolicy.Name}}' <<<"$ids" 2>/dev/null || true
 }
 
 # The services that will not get there: since this start began they failed too often, failed for good or are unhealthy.
+# One with two containers is being replaced: its old one may fail as it likes. So may a try of an earlier start.
 failed_services() {
-    awk -v limit="$restart_limit" -v begin="$begin" 'NR == FNR {restarts[$1] = $3; next}
-        $7 >= begin && $6 != "healthy" && ($3 - restarts[$1] >= limit || $4 == "exited" && $5 != 0 || $6 == "unhealthy") {print $2}' \
-        <(printf '%s\n' "$before") <(containers)
+    awk -v limit="$restart_limit" -v begin="$begin" 'NR == FNR {restarts[$1] = $3; old[$1] = $4; next}
+        {seen[$2]++}
+        $7 >= begin && $6 != "healthy" && ($3 - restarts[$1] >= limit || $4 == "running" && $6 == "unhealthy") {failed[$2]}
+        $7 >= begin && $8 == "on-failure" && $4 == "exited" && $5 != 0 && old[$1] !~ /ing$/ {failed[$2]}
+        END {for (service in failed) if (seen[service] == 1) print service}' <(printf '%s\n' "$before") <(containers)
 }
 
 give_up() {
-    [ -z "${up:-}" ] || kill "$up" 2>/dev/null || true
     echo "up: expected every service healthy, $1:" >&2
     stack/status.sh >&2 || true
     for service in $(failed_services); do
         echo "up: the last words of $service:" >&2
-        docker logs --tail 15 "$(docker compose ps --all --quiet "$service")" 2>&1 | sed 's/^/  /' >&2
+        docker logs --tail 15 "$(docker compose ps --all --quiet "$service" | head -n 1)" 2>&1 | sed 's/^/  /' >&2
     done
     echo "up: see 'make logs SERVICE=...'; run 'make up' again when the cause is gone" >&2
     exit 1
@@ -64,8 +67,10 @@ before=$(containers)
 # In the background: it waits for the one-shots and the health of those that others need, however often they fail.
 docker compose up --detach --remove-orphans --quiet-pull &
 up=$!
+trap 'kill "$up" 2>/dev/null || true' EXIT
 while kill -0 "$up" 2>/dev/null; do wait_or_give_up; done
-wait "$up" || give_up "found a start that failed"
+wait "$up" || { before='' && give_up "found a start that failed"; }
+trap - EXIT
 until stack/status.sh --quiet; do wait_or_give_up; done
 
 base="https://${DOMAIN:-localhost}"

@@ -240,7 +240,7 @@ def test_up_ends_soon_with_the_last_words_of_a_service_that_fails(stack: Project
 
 def test_up_ends_soon_when_a_setting_is_wrong(stack: Project, restored_rows: None) -> None:
     settings = stack.folder / ".env"
-    kept = settings.read_text()
+    kept = settings.read_text() if settings.exists() else ""
     try:
         settings.write_text("ROWS=many\n")
         begin = time.monotonic()
