@@ -155,7 +155,7 @@ def test_export_writes_what_the_schemas_say(marts: dict[str, str], tmp_path: Pat
         Draft202012Validator(read_schema("card-data")).validate(json.loads((out / each["data"]).read_text("utf-8")))
     assert [each["key"] for each in cards] == ["since", "daily", "tiers", "list"]
     assert cards[2]["series"] == [
-        {"name": "free", "title": "free", "color": "slate"},
+        {"name": "free", "title": "free", "color": "cyan"},
         {"name": "pro", "title": "pro", "color": "green"},
     ]
     daily = json.loads((out / "demo" / "daily.json").read_text("utf-8"))
