@@ -21,7 +21,7 @@ from forecaster.intervals import (
     is_inside,
     uncalibrated_band,
 )
-from forecaster.models import DAY
+from forecaster.models import CAP_RATIO, DAY
 from forecaster.series import Values
 
 SMOOTHING = 0.5  # weight of the newest day in the level; 0.2 to 0.7, means and medians were no better at 1 to 7 days
@@ -80,12 +80,14 @@ def daily_paths(
     """Return `count` possible futures of daily totals (count x days), never negative.
 
     The first days are `head` (from the hourly forecast) plus one row of `head_errors` (past misses, rows x those days);
-    both may be empty. After them, blocks of days drawn from `past` (at least 5 daily totals).
+    both may be empty. After them, blocks of days drawn from `past` (at least 5 daily totals), no day above CAP_RATIO
+    times the largest of them: where most days are 0, the ratios of the others to their level know no bounds.
     """
     weekday = _weekday_factors(past)
     level_days = past / weekday[np.arange(-len(past), 0) % 7]
     blocks = _ratio_blocks(level_days)
     length = blocks.shape[1]
+    cap = CAP_RATIO * level_days.max()
     paths = np.empty((count, days + length))
     done = min(len(head), days) if len(head_errors) else 0
     factors = weekday[np.arange(days + length) % 7]
@@ -95,7 +97,7 @@ def daily_paths(
     level = _next_level(np.full(count, _levels(level_days)[-1]), paths[:, :done])
     while done < days:
         block = blocks[random.integers(len(blocks), size=count)]
-        paths[:, done : done + length] = level[:, None] * block
+        paths[:, done : done + length] = np.minimum(level[:, None] * block, cap)
         level = _next_level(level, paths[:, done : done + length])
         done += length
     futures: Values = paths[:, :days] * factors[:days]

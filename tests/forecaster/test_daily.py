@@ -56,6 +56,12 @@ def test_daily_paths_of_odd_histories_are_finite_and_not_negative(past):
     assert (found >= 0).all()
 
 
+def test_daily_paths_of_a_series_that_is_mostly_zero_stay_within_bounds():
+    past = np.zeros(180)
+    past[[20, 61, 90, 122, 178]] = [2.0, 0.5, 8.5, 1.0, 3.0]
+    assert paths(past, days=90).max() <= 3 * past.max()
+
+
 def test_path_coverage_is_near_its_level_on_steady_days():
     eighty, ninety_five = path_coverage(noisy(120), 0)
     assert eighty.count == 26
