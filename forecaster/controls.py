@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -81,14 +82,15 @@ def draw_controls() -> None:
             key="grain",
             bind="query-params",
         )
-        zone = st.selectbox("Time zone", _zones(), key="tz", bind="query-params")
+        own = os.environ.get("REPORT_TZ") or "UTC"
+        zone = st.selectbox("Time zone", zones(own), key="tz", bind="query-params")
         st.caption("[Tokenscope](/) · forecasts of LLM traffic with measured error")
     st.session_state["choice"] = Choice(
         metric=METRICS[metric or "requests"],
         grain=grain or "hour",
         segment=known[key or ALL.key],
         horizon_hours=HORIZONS[horizon or "48h"][1],
-        zone=ZoneInfo(zone or "UTC"),
+        zone=ZoneInfo(zone or zones(own)[0]),
         colors=palette(st.context.theme.type == "dark"),
     )
 
@@ -108,6 +110,9 @@ def _segments() -> dict[str, Segment]:
 
 
 @st.cache_data(show_spinner=False)
-def _zones() -> list[str]:
-    """Return the time zones, common ones first."""
-    return [*COMMON_ZONES, *sorted(zone for zone in available_timezones() if "/" in zone and zone not in COMMON_ZONES)]
+def zones(own: str) -> list[str]:
+    """Return the time zones: the reports' `own` first (UTC where Python does not know it), then the common ones."""
+    known = available_timezones()
+    first = own if own in known else "UTC"
+    common = [zone for zone in COMMON_ZONES if zone != first]
+    return [first, *common, *sorted(zone for zone in known if "/" in zone and zone not in {first, *common})]
