@@ -133,8 +133,10 @@ def downloads(outlook: Outlook, points: pd.DataFrame, name: str) -> None:
     right.caption(
         "PNG: the camera in the toolbar above the chart. The CSV has hours, totals and busiest hours, in UTC."
     )
-    with st.expander("Figures in the chart"):
-        st.dataframe(points.drop(columns=["kind"]), hide_index=True)
+    # A table is a megabyte of script, so it comes when it is asked for.
+    with st.expander("Figures in the chart", key=f"figures-{name}", on_change="rerun") as figures:
+        if figures.open:
+            st.dataframe(points.drop(columns=["kind"]), hide_index=True)
 
 
 def leaderboard_panel(scores: pd.DataFrame, choice: Choice) -> None:

@@ -124,6 +124,14 @@ def test_figures_and_picture_can_be_downloaded(watch: Callable[..., Watched]) ->
     assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
 
 
+def test_figures_of_the_chart_come_when_they_are_asked_for(watch: Callable[..., Watched]) -> None:
+    page = watch().page
+    page.wait_for_selector(CHART)
+    assert page.locator("[data-testid=stDataFrame]").count() == 0
+    page.get_by_text("Figures in the chart").click()
+    page.wait_for_selector("[data-testid=stDataFrame]")
+
+
 def test_own_file_is_uploaded_through_the_proxy_and_forecast(watch: Callable[..., Watched]) -> None:
     page = watch("/your-data").page
     rows = [f"2025-01-{6 + hour // 24:02}T{hour % 24:02}:00:00Z,{100 + hour % 24}" for hour in range(240)]
