@@ -29,7 +29,8 @@ from tqdm import tqdm
 from forecaster.data import Span, read_histories, read_latest_run, read_segments, read_usage_span
 from forecaster.forecast import Forecast, forecast
 from forecaster.metrics import HORIZON_HOURS, METRICS, History, Segment, forecast_metric
-from forecaster.outlook import POINT_COLUMNS, SCORE_COLUMNS, Outlook, outlook_of
+from forecaster.outlook import SCORE_COLUMNS, Outlook, outlook_of
+from forecaster.output import POINT_COLUMNS
 from forecaster.series import HourlySeries, SeriesError
 from warehouse.connection import connect
 
@@ -39,7 +40,19 @@ KEPT_RUNS = 100
 LOCK = 7_316_004  # of this program: two batches at once would forecast the same twice
 CODE = Path(__file__).resolve().parent
 TABLES_FILE = CODE.parent / "loader" / "sql" / "06_forecasts.sql"
-CODE_FILES = ("backtest", "daily", "forecast", "gaps", "intervals", "joint", "metrics", "models", "outlook", "series")
+CODE_FILES = (
+    "backtest",
+    "daily",
+    "forecast",
+    "gaps",
+    "intervals",
+    "joint",
+    "metrics",
+    "models",
+    "outlook",
+    "output",
+    "series",
+)
 KEYS = ("run_id", "segment_kind", "segment", "metric")
 LIBRARIES = ("numpy", "scipy", "statsforecast", "statsmodels")
 

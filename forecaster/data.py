@@ -19,7 +19,8 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from forecaster.metrics import ALL, METRICS, History, Prices, Segment
-from forecaster.outlook import POINT_COLUMNS, SCORE_COLUMNS, Outlook
+from forecaster.outlook import SCORE_COLUMNS, Outlook
+from forecaster.output import POINT_COLUMNS
 from forecaster.series import SeriesError, Values
 
 HISTORY_DAYS = 26 * 7  # what the daily totals of the forecast look at

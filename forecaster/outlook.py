@@ -11,25 +11,12 @@ import pandas as pd
 
 from forecaster.forecast import Forecast
 from forecaster.metrics import METRICS, Metric, Segment
-from forecaster.output import forecast_rows
+from forecaster.output import POINT_COLUMNS, forecast_rows
 from forecaster.series import Values
 
 STORED_PATHS = 500  # of 2,000: enough for a probability to within 4 points
 # What these say depends on how far is looked; every outlook looks as far as it can, its reader chooses.
 HORIZON_NOTES = ("hours beyond the second day", "beyond ")
-POINT_COLUMNS = (
-    "kind",
-    "starts_at",
-    "hours",
-    "forecast",
-    "low_80",
-    "high_80",
-    "low_95",
-    "high_95",
-    "coverage_80_ratio",
-    "coverage_95_ratio",
-    "coverage_count",
-)
 SCORE_COLUMNS = (
     "method",
     "label",

@@ -15,9 +15,7 @@ from forecaster.forecast import Forecast
 from forecaster.intervals import Band, Coverage
 from forecaster.models import DAY
 
-FORECAST_COLUMNS = (
-    "workload",
-    "metric",
+POINT_COLUMNS = (
     "kind",
     "starts_at",
     "hours",
@@ -29,8 +27,8 @@ FORECAST_COLUMNS = (
     "coverage_80_ratio",
     "coverage_95_ratio",
     "coverage_count",
-    "state",
 )
+FORECAST_COLUMNS = ("workload", "metric", *POINT_COLUMNS, "state")
 POOLED_HEADER = (
     "pooled            horizon  series  MAE/naive   won  worst  cover80 cover95  width80 width95  CRPS/naive"
 )
