@@ -24,7 +24,7 @@ def measure_daily(rows: int, directory: Path, database: Mapping[str, str]) -> st
     """
     settings = {**database, "DBT_TARGET_PATH": str(directory / "dbt_target"), "DATA": str(directory)}
     build = run_command("make dbt-build", ["make", "dbt-build"], settings, "all models and their tests")
-    # The second tick is measured: the first one has the whole of raw data to look at anew (see dbt_project/README.md).
+    # The second tick is measured: what every further day costs.
     tick = ["make", "tick", f"TICK_ROWS={DAY_ROWS}"]
     run_command("make tick", tick, settings)
     day = run_command("make tick", tick, settings, f"one day of {DAY_ROWS:,} requests: generate, load, build and test")
