@@ -50,6 +50,14 @@ def test_logs_of_a_service_cannot_fill_the_disk(name: str) -> None:
     assert SERVICES[name]["logging"]["options"].keys() == {"max-size", "max-file"}
 
 
+def test_each_image_of_ours_is_built_by_one_service() -> None:
+    # Two builds of one tag at the same time fail on an engine with the containerd image store.
+    builders = [service["image"] for service in SERVICES.values() if "build" in service]
+    assert len(builders) == len(set(builders))
+    ours = {service["image"] for service in SERVICES.values() if service["image"].startswith("tokenscope/")}
+    assert ours == set(builders)
+
+
 @pytest.mark.parametrize("name", LONG_RUNNING)
 def test_long_running_service_proves_that_it_works(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
