@@ -61,6 +61,7 @@ wait_or_give_up() {
 }
 
 stack/secrets.sh
+export BUILDX_NO_DEFAULT_ATTESTATIONS=1
 docker compose build --quiet
 begin=$(date -u +%Y-%m-%dT%H:%M:%S)
 before=$(containers)

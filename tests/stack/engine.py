@@ -2,6 +2,9 @@
 
 `python tests/stack/engine.py start | stop | env` keeps one running between test runs while developing. Everything lives
 in `.data/stack`; the engine has its own socket, so a Docker engine of the machine sees nothing of it. Needs root.
+
+There are two lanes, chosen by STACK_LANE: `stable`, the engine of Debian 13, and `current`, the engine of Debian's next
+release with the containerd image store, as a new installation of Docker has it.
 """
 
 from __future__ import annotations
@@ -13,14 +16,16 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HOME = Path(os.environ.get("TOKENSCOPE_STACK_DIR") or REPOSITORY / ".data" / "stack")
-SUITE = "trixie"
+STANDIN_SUITE = "trixie"  # of the images' root, in both lanes
 MIRROR = "http://deb.debian.org/debian"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-ENGINE_PACKAGES = ["docker.io", "containerd", "docker-cli", "docker-compose", "docker-buildx", "tini", "pebble"]
+ENGINE_PACKAGES = ["docker.io", "containerd", "docker-cli", "docker-compose", "docker-buildx", "pebble"]
 # What the engine, the stand-ins and the tests call on this machine, and the package that brings it.
 HOST_PACKAGES = {
     "runc": "runc",
@@ -36,12 +41,36 @@ HOST_PACKAGES = {
 }
 PEBBLE = "usr/bin/pebble"  # a certificate authority for tests, by the makers of Let's Encrypt
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
-START_TIMEOUT_S = 60
-STOP_TIMEOUT_S = 60
+START_TIMEOUT_S = 300  # for hangs only: a busy machine may take a minute
+STOP_TIMEOUT_S = 120
 
 
 class EngineError(Exception):
     """The engine cannot be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """Where an engine comes from and how its daemon is set."""
+
+    name: str
+    suite: str
+    init_package: str  # where the suite has the program behind `init: true`
+    settings: dict[str, Any]
+
+
+LANES = {
+    "stable": Lane("stable", "trixie", "tini", {}),
+    "current": Lane("current", "forky", "tini-static", {"features": {"containerd-snapshotter": True}}),
+}
+
+
+def chosen_lane() -> Lane:
+    """Return the lane that STACK_LANE names; raises EngineError where there is none of that name."""
+    name = os.environ.get("STACK_LANE") or "stable"
+    if name not in LANES:
+        raise EngineError(f"STACK_LANE: expected one of {', '.join(LANES)}, found {name}")
+    return LANES[name]
 
 
 def run(*words: object, env: dict[str, str] | None = None, check: bool = True) -> str:
@@ -61,11 +90,16 @@ def run(*words: object, env: dict[str, str] | None = None, check: bool = True) -
 
 
 class Engine:
-    """The engine below `home`: its programs, its daemon, and the environment that makes `docker` reach it."""
+    """The engine of one lane: its programs, its daemon, and the environment that makes `docker` reach it.
 
-    def __init__(self, home: Path = HOME) -> None:
+    What both lanes use (the images' root, the linters) is kept in `shared`, the rest in `home`.
+    """
+
+    def __init__(self, shared: Path = HOME, lane: Lane | None = None) -> None:
         """Describe the engine; nothing is installed or started yet."""
-        self.home = home
+        self.lane = lane or chosen_lane()
+        self.shared = shared
+        home = self.home = shared / self.lane.name
         self.root = home / "engine"
         self.run = home / "run"
         self.pid_file = self.run / "docker.pid"
@@ -108,7 +142,10 @@ class Engine:
         self.run.mkdir(parents=True, exist_ok=True)
         self.run.chmod(0o711)
         self._remember_network()
+        configuration = self.home / "daemon.json"
+        configuration.write_text(json.dumps(self.lane.settings))
         options = {"data-root": self.data, "exec-root": self.run / "exec", "pidfile": self.pid_file}
+        options["config-file"] = configuration
         words = [f"--{name}={value}" for name, value in (options | {"mtu": _route_mtu()}).items()]
         with self.log.open("ab") as log:
             # In a session of its own and nobody's child: it outlives this process where that is wanted.
@@ -178,7 +215,7 @@ class Engine:
         configuration = self._apt_configuration()
         run("apt-get", "update", "-qq", env=configuration)
         subprocess.run(
-            ["apt-get", "download", "-qq", *ENGINE_PACKAGES],
+            ["apt-get", "download", "-qq", *ENGINE_PACKAGES, self.lane.init_package],
             cwd=packages,
             env={**os.environ, **configuration},
             check=True,
@@ -189,13 +226,13 @@ class Engine:
         shutil.rmtree(packages)
 
     def _apt_configuration(self) -> dict[str, str]:
-        """Write an apt configuration that knows Debian 13 alone; return the variable that selects it."""
+        """Write an apt configuration that knows the lane's Debian alone; return the variable that selects it."""
         apt = self.home / "apt"
         for folder in ("lists/partial", "cache/archives/partial", "parts"):
             (apt / folder).mkdir(parents=True, exist_ok=True)
         (apt / "status").touch()
         (apt / "parts" / "debian.sources").write_text(
-            f"Types: deb\nURIs: {MIRROR}\nSuites: {SUITE}\nComponents: main\nSigned-By: {KEYRING}\n"
+            f"Types: deb\nURIs: {MIRROR}\nSuites: {self.lane.suite}\nComponents: main\nSigned-By: {KEYRING}\n"
         )
         settings = {
             "Dir::Etc::sourcelist": "/dev/null",

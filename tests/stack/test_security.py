@@ -11,7 +11,7 @@ import pytest
 from tests.stack.project import LONG_RUNNING, ONE_SHOTS, Project
 
 ALL = [*LONG_RUNNING, *ONE_SHOTS]
-OWN_IMAGES = ["traefik", "pipeline", "metabase-provision", "forecaster", "site-build", "frontend"]
+OWN_IMAGES = ["traefik", "pipeline", "forecaster", "site-build", "frontend"]
 
 
 def secrets(stack: Project) -> dict[str, str]:
