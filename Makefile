@@ -12,6 +12,7 @@ DATA ?= $(or $(TOKENSCOPE_DATA_DIR),.data)/generated
 DAYS ?= 1
 UNTIL ?=
 TICK_ROWS ?=
+LANES ?= stable current
 ROLE ?=
 SQL ?=
 
@@ -121,8 +122,10 @@ restore: ## Put a backup in place of the current databases: FROM=backups/...
 upgrade-check: ## Say whether `make up` is a safe step from what runs now
 	@stack/upgrade-check.sh
 
-test-stack: $(DEV) ## Prove the full stack on a real Docker engine, without an image registry (root, 13 minutes)
-	@$(PY) -m pytest tests/stack -o "addopts=-q --import-mode=importlib --strict-markers" -o timeout_func_only=true
+test-stack: $(DEV) ## Prove the full stack on two real Docker engines, without an image registry (root): LANES=current for one
+	@for lane in $(LANES); do \
+		STACK_LANE=$$lane $(PY) -m pytest tests/stack -o "addopts=-q --import-mode=importlib --strict-markers" -o timeout=3600 \
+		|| exit; done
 
 ##@ Develop
 .PHONY: setup test test-browser lighthouse lint dashboards-lint metabase-live format bench lock clean

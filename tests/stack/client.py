@@ -7,6 +7,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.stack.patience import HANG_S
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -38,7 +40,7 @@ class Client:
         http: str = "1.1",
         headers: dict[str, str] | None = None,
         origin: str | None = None,
-        timeout_s: int = 20,
+        timeout_s: float = HANG_S,
         tls: str | None = None,
     ) -> Answer:
         """Send one request; raises ConnectionError where there is no answer."""

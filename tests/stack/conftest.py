@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.stack.client import Client
-from tests.stack.engine import Engine, EngineError
+from tests.stack.engine import LANES, Engine, EngineError, chosen_lane
 from tests.stack.project import Project
 from tests.stack.standins import build_all
 
@@ -33,9 +34,13 @@ ORDER = [
 ]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what breaks things last."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run what breaks things last; outside the stable lane run only what is marked for every engine."""
     items.sort(key=lambda item: ORDER.index(item.path.stem) if item.path.stem in ORDER else len(ORDER))
+    if chosen_lane() is not LANES["stable"]:
+        left_out = [item for item in items if item.get_closest_marker("every_engine") is None]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 FIGURES: list[tuple[str, str, str]] = []
@@ -57,7 +62,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @dataclass(frozen=True)
 class Started:
-    """How the first `make up` went."""
+    """How the first `make up` went, from a fresh clone, images and secrets included."""
 
     seconds: float
     output: str
@@ -92,10 +97,11 @@ def project(engine: Engine) -> Project:
 
 @pytest.fixture(scope="session")
 def started(project: Project) -> Started:
-    """Build the images, then start the stack from nothing with `make up`."""
+    """Start the stack from nothing with `make up`, as a new user does: nothing but base images is there."""
     try:
-        project.make("secrets")
-        project.compose("build", timeout_s=1500)
+        if not os.environ.get("STACK_REUSE"):
+            shutil.rmtree(project.folder / "secrets", ignore_errors=True)
+            project.engine.docker("builder", "prune", "--all", "--force")
         begin = time.monotonic()
         result = project.make("up")
     except AssertionError as error:  # without a stack every test would fail for this one reason

@@ -6,11 +6,11 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 from tests.stack.engine import REPOSITORY, Engine
+from tests.stack.patience import COMMAND_HANG_S, wait_until
 
 HTTP_PORT, HTTPS_PORT = 80, 443
 LONG_RUNNING = ["portfolio_db", "metabase", "forecaster", "frontend", "error-pages", "traefik"]
@@ -58,16 +58,13 @@ class Project:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         return {**kept, **self.engine.environment}
 
-    def make(
-        self, *words: str, check: bool = True, timeout_s: float = 1200, **variables: str
-    ) -> subprocess.CompletedProcess[str]:
+    def make(self, *words: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run `make WORDS...` as a user would; return what it printed."""
-        command = ["make", *words, *(f"{name}={value}" for name, value in variables.items())]
-        return self._run(command, check, timeout_s)
+        return self.run("make", *words, *(f"{name}={value}" for name, value in variables.items()), check=check)
 
-    def compose(self, *words: str, check: bool = True, timeout_s: float = 600) -> str:
+    def compose(self, *words: str, check: bool = True) -> str:
         """Run `docker compose WORDS...`; return its stdout."""
-        return self._run(["docker", "compose", *words], check, timeout_s).stdout
+        return self.run("docker", "compose", *words, check=check).stdout
 
     def container(self, service: str) -> str:
         """Return the id of a service's container."""
@@ -83,19 +80,18 @@ class Project:
         state = self.inspect(service)["State"]
         return str(state.get("Health", {}).get("Status", state["Status"]))
 
-    def wait_healthy(self, service: str, timeout_s: float) -> float:
+    def wait_healthy(self, service: str) -> float:
         """Wait until a service is running and healthy; return the seconds it took."""
-        started = time.monotonic()
-        while True:
+
+        def is_healthy() -> bool:
             state = self.inspect(service)["State"]
-            if state["Running"] and state.get("Health", {}).get("Status") == "healthy":
-                return time.monotonic() - started
-            assert time.monotonic() - started < timeout_s, f"{service}: {state['Status']} {self.logs(service)[-2000:]}"
-            time.sleep(0.3)
+            return bool(state["Running"]) and state.get("Health", {}).get("Status") == "healthy"
+
+        return wait_until(is_healthy, f"{service} is healthy")
 
     def logs(self, *services: str) -> str:
         """Return what services have printed."""
-        result = self._run(["docker", "compose", "logs", "--no-color", "--no-log-prefix", *services], True, 60)
+        result = self.run("docker", "compose", "logs", "--no-color", "--no-log-prefix", *services)
         return result.stdout + result.stderr
 
     def sql(self, query: str, database: str = "tokenscope", user: str = "postgres") -> str:
@@ -103,7 +99,8 @@ class Project:
         words = ["exec", "-T", "portfolio_db", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", database]
         return self.compose(*words, "-c", query).strip()
 
-    def _run(self, command: list[str], check: bool, timeout_s: float) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a program in the project's folder; return what it printed. Fails with its last lines where it does."""
         result = subprocess.run(
             command,
             cwd=self.folder,
@@ -111,7 +108,7 @@ class Project:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=timeout_s,
+            timeout=COMMAND_HANG_S,
         )
         if check and result.returncode != 0:
             tail = f"{result.stdout[-3000:]}\n{result.stderr[-5000:]}"

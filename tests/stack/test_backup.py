@@ -30,6 +30,7 @@ def backup(stack: Project) -> Iterator[Path]:
     yield stack.folder / result.stdout.strip().splitlines()[-1]
 
 
+@pytest.mark.every_engine
 def test_backup_is_whole_and_private(backup: Path) -> None:
     assert {path.name for path in backup.iterdir()} == {
         "tokenscope.dump",
@@ -95,6 +96,7 @@ def test_restore_without_a_folder_lists_the_backups(stack: Project, backup: Path
     assert result.returncode != 0 and f"FROM=backups/{backup.name}" in result.stderr
 
 
+@pytest.mark.every_engine
 def test_restore_brings_back_what_was_lost(stack: Project, backup: Path, client: Client, names: dict[str, str]) -> None:
     wanted = (stack.sql(FINGERPRINT), stack.sql(RIGHTS))
     links = stack.compose("exec", "-T", "frontend", "cat", "/links/links.json")
@@ -110,6 +112,7 @@ def test_restore_brings_back_what_was_lost(stack: Project, backup: Path, client:
     assert client.fetch(f"/metabase/api/public/dashboard/{names['uuid']}").status == 200
 
 
+@pytest.mark.every_engine
 def test_lost_volume_is_filled_from_a_backup(
     stack: Project, backup: Path, client: Client, names: dict[str, str]
 ) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.stack.project import Project
+
+pytestmark = pytest.mark.every_engine
 
 
 def test_down_keeps_the_data_and_nothing_else(stack: Project) -> None:

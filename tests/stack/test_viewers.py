@@ -11,13 +11,13 @@ from collections.abc import Callable
 import pytest
 
 from tests.stack.client import Client
+from tests.stack.patience import HANG_S
 from tests.stack.project import Project
 from tests.stack.viewers import Crowd, quantile
 
 RecordFigure = Callable[[str, str, str], None]
 VIEWERS = 100
 DURATION_S = 60
-P95_LIMIT_MS = 50
 
 
 def site_pages(client: Client) -> list[str]:
@@ -40,10 +40,9 @@ def test_a_hundred_viewers_see_no_error(stack: Project, client: Client, record_f
     record_figure(
         f"{VIEWERS} viewers, {DURATION_S} s: requests, errors", f"{len(crowd.visits)}, {len(failed)}", "0 errors"
     )
-    record_figure("p95 of static pages through TLS", f"{quantile(page_ms, 0.95):.1f} ms", f"<= {P95_LIMIT_MS} ms")
+    record_figure("p95 of static pages through TLS", f"{quantile(page_ms, 0.95):.1f} ms", "50 ms on 2 idle cores")
     record_figure("p95 of static pages and their files", f"{quantile(static_ms, 0.95):.1f} ms", "-")
     record_figure("p95 of the forecaster's start page", f"{quantile(app_ms, 0.95):.1f} ms", "-")
-    assert quantile(page_ms, 0.95) <= P95_LIMIT_MS
 
 
 def test_app_runs_over_its_websocket(stack: Project) -> None:
@@ -54,15 +53,14 @@ def test_app_runs_over_its_websocket(stack: Project) -> None:
     kinds: set[str] = set()
     address = "wss://localhost/forecaster/_stcore/stream"
     with sync.connect(
-        address, ssl=context, origin="https://localhost", subprotocols=["streamlit"], open_timeout=20
+        address, ssl=context, origin="https://localhost", subprotocols=["streamlit"], open_timeout=HANG_S
     ) as socket:
         message = proto.BackMsg()
         message.rerun_script.query_string = ""
         socket.send(message.SerializeToString())
-        deadline = time.monotonic() + 120
-        while "script_finished" not in kinds and time.monotonic() < deadline:
+        while "script_finished" not in kinds:
             received = forward.ForwardMsg()
-            received.ParseFromString(socket.recv(timeout=120))
+            received.ParseFromString(socket.recv(timeout=HANG_S))
             kinds.add(received.WhichOneof("type"))
             if received.WhichOneof("type") == "delta":
                 assert received.delta.new_element.WhichOneof("type") != "exception", (
@@ -84,4 +82,4 @@ def test_websocket_refuses_other_sites(stack: Project) -> None:
             subprotocols=["streamlit"],
         ) as socket,
     ):
-        socket.recv(timeout=20)
+        socket.recv(timeout=HANG_S)

@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.stack.patience import HANG_S
+
 HOST, PORT = "localhost", 443
-REQUEST_TIMEOUT_S = 30
 _FILES = re.compile(r"""(?:href|src)=["']((?:/|\./)[^"'#?]+\.(?:css|js|svg|woff2|png|ico))["']""")
 
 
@@ -62,7 +63,7 @@ class Crowd:
     async def _get(self, connection: Connection, path: str) -> str:
         started = time.monotonic()
         try:
-            status, body = await asyncio.wait_for(connection.get(path), REQUEST_TIMEOUT_S)
+            status, body = await asyncio.wait_for(connection.get(path), HANG_S)
         except (TimeoutError, OSError, EOFError, ValueError) as error:
             connection.close()
             status, body = 0, repr(error)
