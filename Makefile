@@ -37,9 +37,12 @@ help: ## List the targets
 	@awk -F':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Run
-.PHONY: demo serve pipeline generate load import dbt-build tick forecast docs erd site-data site freshness summary psql stop
-demo: pipeline forecast docs site summary ## Set up, run everything on 500K requests, show the result and serve it (DETACH=1: in the background)
+.PHONY: demo platform serve pipeline generate load import dbt-build tick forecast docs erd site-data site freshness summary psql stop
+demo: platform pipeline forecast docs site summary ## Set up, run everything on 500K requests, show the result and serve it (DETACH=1: in the background)
 	@$(PY) -m embedded serve $(if $(DETACH),--detach)
+
+platform: ## Say what `make demo` runs on, and whether this machine is one of them
+	@requirements/platform.sh
 
 serve: $(RUNTIME) ## Serve what has been built at http://localhost:8080 without running the pipeline
 	@$(PY) -m embedded serve $(if $(DETACH),--detach)
@@ -97,9 +100,12 @@ stop: $(RUNTIME) ## Stop everything that runs in the background
 	@$(PY) -m embedded stop
 
 ##@ Full stack
-.PHONY: up down logs ps secrets backup restore upgrade-check test-stack
+.PHONY: up up-dev down logs ps secrets backup restore upgrade-check prune test-stack
 up: ## Build and start the full stack with Docker, wait until it is healthy, print the addresses
 	@stack/up.sh
+
+up-dev: ## Start pgAdmin and SonarQube beside it, on this host's own address only
+	@stack/up-dev.sh
 
 down: ## Stop the full stack; its data stays
 	@docker compose --profile dev down --remove-orphans
@@ -119,8 +125,11 @@ backup: ## Dump both databases to backups/
 restore: ## Put a backup in place of the current databases: FROM=backups/...
 	@stack/restore.sh "$(FROM)"
 
-upgrade-check: ## Say whether `make up` is a safe step from what runs now
+upgrade-check: ## Build the images aside and say whether `make up` is a safe step from what runs now
 	@stack/upgrade-check.sh
+
+prune: ## Free disk: remove replaced images of this project and the engine's build cache
+	@stack/prune.sh
 
 test-stack: $(DEV) ## Prove the full stack on two real Docker engines, without an image registry (root): LANES=current for one
 	@for lane in $(LANES); do \

@@ -34,6 +34,7 @@ case "$*" in
 *) wanted=() probe=node_modules/lighthouse ;;
 esac
 if [ ! node_modules/.package-lock.json -nt package-lock.json ] || [ ! -d "$probe" ]; then
-    "${npm[@]}" ci --prefer-offline --no-progress --loglevel=error "${wanted[@]}" >&2
+    # Bash 3.2 (macOS) takes an empty array for an unset one.
+    "${npm[@]}" ci --prefer-offline --no-progress --loglevel=error ${wanted[@]+"${wanted[@]}"} >&2
 fi
 exec "${npm[@]}" --loglevel=error "$@"

@@ -3,16 +3,25 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 group=$1
+requirements/platform.sh --quiet
+
+# The second condition: a Python for Intel Macs runs on an Apple chip too, and would ask for the wrong wheels.
+is_suitable() {
+    "$1" -c 'import platform, sys
+intel_on_mac = sys.platform == "darwin" and platform.machine() != "arm64"
+sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) or intel_on_mac)' 2>/dev/null
+}
 
 find_python() {
     local candidate
     for candidate in "${PYTHON:-python3}" python3.13 python3.12 python3.11; do
-        if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
+        if is_suitable "$candidate"; then
             echo "$candidate"
             return
         fi
     done
-    echo "setup: expected Python 3.11, 3.12 or 3.13, found $(python3 --version 2>&1) as python3; install one or set PYTHON=" >&2
+    echo "setup: expected Python 3.11, 3.12 or 3.13, on a Mac for Apple silicon, found $(python3 --version 2>&1) as python3;" \
+        "install one (macOS: brew install python@3.13) or set PYTHON=" >&2
     return 1
 }
 
@@ -31,7 +40,10 @@ make_environment() {
     return 1
 }
 
-[ -x .venv/bin/python ] && .venv/bin/python -m pip --version >/dev/null 2>&1 || { rm -rf .venv; make_environment; }
+if ! [ -x .venv/bin/python ] || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
+    rm -rf .venv
+    make_environment
+fi
 echo "setup: installing requirements/$group.txt into .venv (a minute or two the first time)" >&2
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r "requirements/$group.txt"
 touch ".venv/.installed-$group"

@@ -6,6 +6,7 @@
 # and what the next `make up` makes again (generated files, docs, site).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source stack/checksums.sh
 databases=(tokenscope metabase)
 folder=${BACKUP_DIR:-backups}
 name=$(date -u +%Y%m%dT%H%M%SZ)
@@ -30,7 +31,7 @@ done
     docker compose exec -T portfolio_db postgres --version
     docker compose config --images | sort -u
 } >"$staging/versions.txt"
-(cd "$staging" && sha256sum -- *.dump versions.txt >SHA256SUMS)
+(cd "$staging" && sha256_of "${databases[@]/%/.dump}" versions.txt >SHA256SUMS)
 mv "$staging" "$folder/$name"
 trap - EXIT
 echo "backup: ${#databases[@]} databases, $(du -sh "$folder/$name" | cut -f1) in $((SECONDS - started)) s" >&2

@@ -5,6 +5,7 @@
 # Usage: stack/restore.sh backups/20261120T190000Z        (make restore FROM=backups/20261120T190000Z)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source stack/checksums.sh
 databases=(tokenscope metabase)
 from=${1:-}
 if [ ! -f "${from:-.}/SHA256SUMS" ]; then
@@ -12,7 +13,7 @@ if [ ! -f "${from:-.}/SHA256SUMS" ]; then
     find "${BACKUP_DIR:-backups}" -mindepth 1 -maxdepth 1 -type d ! -name '.*' 2>/dev/null | sort | sed 's/^/  FROM=/' >&2
     exit 2
 fi
-(cd "$from" && sha256sum --check --quiet SHA256SUMS) || {
+sha256_holds "$from" || {
     echo "restore: expected the files that SHA256SUMS lists, found others in $from; take another backup" >&2
     exit 1
 }

@@ -11,8 +11,7 @@ bad=$(awk -v one_shots="$one_shots" '{
     done = index(one_shots, " " $1 " ") && $2 == "exited" && $4 == 0
     if (!done && !($2 == "running" && $3 == "healthy")) print
 }' <<<"$listed")
-expected=$(docker compose config --services | sort)
-missing=$(comm -23 <(printf '%s\n' "$expected") <(awk '{print $1}' <<<"$listed" | sort -u))
+missing=$(awk 'NR == FNR {seen[$1]; next} !($1 in seen)' <(printf '%s\n' "$listed") <(docker compose config --services))
 [ -z "$bad$missing" ] && [ -n "$listed" ] && exit 0
 if [ "$quiet" != --quiet ]; then
     [ -z "$bad" ] || awk '{printf "  %-20s %s, health %s, exit code %s\n", $1, $2, $3, $4}' <<<"$bad"
