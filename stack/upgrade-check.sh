@@ -106,10 +106,11 @@ short() {
 }
 
 name_changes() {
-    local service id running now wanted
+    local ids service id running now wanted
+    ids=$(docker compose ps --all --quiet)
+    [ -n "$ids" ] || return 0
     wanted=$(wanted_images)
-    docker compose ps --all --quiet |
-        xargs docker inspect --format '{{index .Config.Labels "com.docker.compose.service"}} {{.Image}} {{.Config.Image}}' 2>/dev/null |
+    xargs docker inspect --format '{{index .Config.Labels "com.docker.compose.service"}} {{.Image}} {{.Config.Image}}' <<<"$ids" |
         sort | while read -r service id running; do
         now=$(awk -v service="$service" '$1 == service {print $2}' <<<"$wanted")
         if [ -z "$now" ]; then
