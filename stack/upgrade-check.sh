@@ -12,6 +12,7 @@ cd "$(dirname "$0")/.."
 source stack/checksums.sh
 folder=${BACKUP_DIR:-backups}
 images_kb=$((3 * 1024 * 1024))
+export BUILDX_NO_DEFAULT_ATTESTATIONS=1 # as `make up` builds
 problems=0
 problem() {
     echo "upgrade-check: $*" >&2
