@@ -112,3 +112,10 @@ def test_documented_steps_bring_back_a_second_in_the_past(folder: Path) -> None:
     with connect(new.ensure_running()) as connection:
         wait_for(connection, "select not pg_is_in_recovery()")
         assert connection.execute("select array_agg(value order by value) from kept").fetchone() == ([1, 2],)
+
+
+def test_compose_file_takes_the_documented_settings() -> None:
+    compose = (REPOSITORY / "docker-compose.yml").read_text(encoding="utf-8")
+    assert "-cwal_level=${WAL_LEVEL:-minimal}" in compose and "-cmax_wal_senders=${MAX_WAL_SENDERS:-0}" in compose
+    for name in re.findall(r"(?m)^([A-Z_]+)=", SECTION):
+        assert f"#{name}=" in (REPOSITORY / ".env.example").read_text(encoding="utf-8")
