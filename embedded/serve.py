@@ -91,7 +91,9 @@ def routes_and_programs(port: int) -> tuple[list[Route], list[Program]]:
         routes.append(Route("/forecaster", "the token forecaster", "/forecaster/_stcore/health"))
     configuration = write_configuration(data_directory() / "traefik", f"{BIND_HOST}:{port}")
     command = [traefik_program(), f"--configFile={configuration}"]
-    programs.insert(0, Program("traefik", command, {**os.environ, **backends}, REPOSITORY))
+    # On this machine's own address alone: the settings of a server in .env ask for no login here.
+    own = {"DOMAIN": "localhost", "PUBLIC": "1", "HTTPS_PORT": ""}
+    programs.insert(0, Program("traefik", command, {**os.environ, **own, **backends}, REPOSITORY))
     return routes, programs
 
 

@@ -118,13 +118,5 @@ images_s=$SECONDS
 start_services
 started_s=$((SECONDS - images_s))
 
-base="https://${DOMAIN:-localhost}"
-[ "${HTTPS_PORT:-443}" = 443 ] || base="$base:${HTTPS_PORT}"
-cat >&2 <<END
-Ready: images in $images_s s, start in $started_s s:
-  $base/            the site, with its dashboards
-  $base/forecaster  the token forecaster
-  $base/docs/       models, columns and lineage
-END
-docker compose exec -T frontend cat /links/links.json 2>/dev/null | sed -n 's/.*"path": "\([^"]*\)".*/\1/p' |
-    while read -r path; do echo "  $base$path  Metabase dashboard" >&2; done
+echo "Ready: images in $images_s s, start in $started_s s:" >&2
+stack/addresses.sh "$(docker compose exec -T frontend cat /links/links.json 2>/dev/null || true)" >&2

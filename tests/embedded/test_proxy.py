@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from embedded.proxy import ProxyError, embedded_configuration, free_port, traefik_program, write_configuration
+from embedded.serve import routes_and_programs
 
 
 class Echo(http.server.BaseHTTPRequestHandler):
@@ -100,6 +101,31 @@ def test_static_routes_take_no_posts(proxy: int, path: str) -> None:
 def test_path_without_a_backend_of_its_own_never_reaches_traefik_itself(proxy: int, path: str) -> None:
     status, body, _ = get(proxy, path)
     assert status == 404 or body == f"site {path}"
+
+
+def test_settings_of_a_server_do_not_close_the_demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TOKENSCOPE_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("DOMAIN", "analytics.example.test")
+    monkeypatch.setenv("HTTPS_PORT", "18443")
+    port = free_port("127.0.0.1")
+    traefik = routes_and_programs(port)[1][0]
+    backend = start_backend("forecaster")
+    settings = {**traefik.environment, "FORECASTER_URL": f"http://127.0.0.1:{backend.server_port}"}
+    with subprocess.Popen(traefik.command, env=settings) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while True:
+                try:
+                    if get(port, "/forecaster")[:2] == (200, "forecaster /forecaster"):
+                        break
+                except OSError:
+                    pass
+                assert time.monotonic() < deadline, "Traefik did not let the request pass"
+                time.sleep(0.05)
+        finally:
+            process.terminate()
+            backend.shutdown()
+            backend.server_close()
 
 
 def test_embedded_configuration_has_one_plain_entry_point(repo_root: Path) -> None:

@@ -52,6 +52,10 @@ class Project:
             "SEED",
             "REPORT_TZ",
             "DOMAIN",
+            "PUBLIC",
+            "ALLOWED_HOSTS",
+            "TRUSTED_PROXIES",
+            "AUTH_FORWARD_URL",
             "HTTP_PORT",
             "HTTPS_PORT",
         )

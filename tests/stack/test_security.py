@@ -112,6 +112,8 @@ def test_secrets_are_in_no_image(stack: Project, tmp_path: Path) -> None:
 
 def test_secrets_are_not_defaults(stack: Project) -> None:
     found = secrets(stack)
+    hashed = found.pop("viewer_users")
+    assert hashed.startswith("tokenscope:$apr1$") and found["viewer_password"] not in hashed
     assert all(len(secret) >= 64 for secret in found.values())
     assert len(set(found.values())) == len(found)
     assert (stack.folder / "secrets").stat().st_mode & 0o077 == 0
@@ -129,7 +131,7 @@ def test_each_service_gets_its_own_secrets_only(stack: Project) -> None:
     holders = {service for service, names in mounted.items() if "postgres_password" in names}
     assert holders == {"portfolio_db", "roles"}
     assert mounted["forecaster"] == {"portfolio_reader_password"}
-    assert mounted["traefik"] == {"tls_certificate", "tls_key"}
+    assert mounted["traefik"] == {"tls_certificate", "tls_key", "viewer_users"}
     assert mounted["frontend"] == mounted["error-pages"] == mounted["site-build"] == set()
 
 

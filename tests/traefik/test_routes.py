@@ -3,135 +3,19 @@
 from __future__ import annotations
 
 import http.client
-import http.server
-import os
-import subprocess
-import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from embedded.proxy import free_port, traefik_program, write_configuration
-
-TABLE = yaml.safe_load(Path(__file__).with_name("routes.yml").read_text(encoding="utf-8"))
-NAMES = {"uuid": "0a1b2c3d-1111-4222-8333-444455556666", "dashcard": "7", "card": "12"}
-SERVICES = ("site", "forecaster", "docs", "metabase")
-
-
-def filled(path: str) -> str:
-    for name, value in NAMES.items():
-        path = path.replace("{" + name + "}", value)
-    return path
-
-
-ALLOWED = [{**row, "path": filled(row["path"])} for row in TABLE["allowed"] + TABLE["allowed_files"]]
-FORBIDDEN = [filled(path) for paths in TABLE["forbidden"].values() for path in paths]
-METHODS = [
-    (method, filled(path))
-    for path in TABLE["forbidden_methods"]["paths"]
-    for method in TABLE["forbidden_methods"]["methods"]
-]
-
-
-@dataclass
-class Backend:
-    """A backend that answers every path but knows which of them it holds, and keeps what it was asked."""
-
-    name: str
-    holds: frozenset[str] | None
-    seen: list[str] = field(default_factory=list)
-    headers: dict[str, str] = field(default_factory=dict)
-
-    def start(self) -> http.server.ThreadingHTTPServer:
-        backend = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True  # headers and body are two writes; the second would wait 40 ms
-
-            def answer(self) -> None:
-                backend.seen.append(self.path)
-                self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                backend.headers = dict(self.headers.items())
-                known = backend.holds is None or self.path.split("?")[0] in backend.holds
-                body = f"{backend.name} {self.path}".encode()
-                self.send_response(200 if known else 404)
-                self.send_header("Content-Length", str(len(body)))
-                self.send_header("Set-Cookie", "metabase.DEVICE=abc; Path=/; Max-Age=630720000")
-                self.send_header("Server", "Something/1.0")
-                self.send_header("Content-Security-Policy", f"default-src 'none' {backend.name}")
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(body)
-
-            do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        return server
-
-
-@dataclass
-class Proxy:
-    """Traefik on a port, and the backends behind it."""
-
-    port: int
-    backends: dict[str, Backend]
-
-    def fetch(
-        self, path: str, method: str = "GET", headers: dict[str, str] | None = None, body: bytes | None = None
-    ) -> tuple[int, str, dict[str, str]]:
-        for backend in self.backends.values():
-            backend.seen.clear()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request(method, path, body, headers or {})
-            response = connection.getresponse()
-            return response.status, response.read().decode(), {k.lower(): v for k, v in response.getheaders()}
-        finally:
-            connection.close()
-
-    def reached(self) -> list[str]:
-        return [name for name, backend in self.backends.items() if backend.seen]
+from tests.traefik.front_door import ALLOWED, FORBIDDEN, METHODS, UPLOAD, Proxy, filled, front_door
 
 
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    held = {name: frozenset(row["path"] for row in ALLOWED if row["service"] == name) for name in ("site", "docs")}
-    backends = {name: Backend(name, held.get(name)) for name in SERVICES}
-    servers = {name: backend.start() for name, backend in backends.items()}
-    urls = {f"{name.upper()}_URL": f"http://127.0.0.1:{server.server_port}" for name, server in servers.items()}
-    folder = tmp_path_factory.mktemp("traefik")
-    port = free_port("127.0.0.1")
-    configuration = write_configuration(folder, f"127.0.0.1:{port}")
-    with (folder / "log").open("w") as log:
-        command = [traefik_program(), f"--configFile={configuration}"]
-        process = subprocess.Popen(command, env={**os.environ, **urls}, stdout=log, stderr=log)
-    found = Proxy(port, backends)
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            if found.fetch("/")[0] == 200:
-                break
-        except OSError:
-            pass
-        assert time.monotonic() < deadline, (folder / "log").read_text()
-        time.sleep(0.05)
-    yield found
-    process.terminate()
-    process.wait()
-    for server in servers.values():
-        server.shutdown()
-        server.server_close()
-    lines = (folder / "log").read_text().splitlines()
+    with front_door(tmp_path_factory.mktemp("traefik")) as found:
+        yield found
+    lines = found.log.read_text().splitlines()
     assert [line for line in lines if "ERR" in line and "body over limit" not in line] == []
 
 
@@ -155,9 +39,6 @@ def test_only_get_and_head_pass(proxy: Proxy, method: str, path: str) -> None:
     status, _, _ = proxy.fetch(path, method)
     assert status in (404, 405)
     assert proxy.reached() == []
-
-
-UPLOAD = f"/forecaster/_stcore/upload_file/{NAMES['uuid']}/{NAMES['uuid']}"
 
 
 def test_app_takes_files_up_to_its_limit(proxy: Proxy) -> None:
