@@ -74,7 +74,8 @@ forecast: $(RUNTIME) ## Forecast totals and the largest segments into the schema
 
 docs: $(RUNTIME) ## Build the dbt docs into one page: dbt_project/target/docs/index.html
 	@$(DBT) docs generate --no-compile --static $(DBT_OPTIONS)
-	@mkdir -p dbt_project/target/docs && mv dbt_project/target/static_index.html dbt_project/target/docs/index.html
+	@mkdir -p dbt_project/target/docs && gzip -9nc dbt_project/target/static_index.html > dbt_project/target/docs/index.html.gz
+	@mv dbt_project/target/static_index.html dbt_project/target/docs/index.html
 
 erd: $(RUNTIME) ## Draw the models and their tested references: dbt_project/target/docs/erd.mmd (Mermaid)
 	@mkdir -p dbt_project/target/docs

@@ -7,16 +7,16 @@ import sys
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
-from starlette.staticfiles import StaticFiles
 
 from embedded.paths import DOCS, SITE
+from embedded.precompressed import PrecompressedFiles
 
 
 def application() -> Starlette:
     """Return the application: `/docs` and `/`, each where its folder has been built. `html` serves 404.html as well."""
     folders = [("/docs", DOCS), ("/", SITE)]
     routes: list[BaseRoute] = [
-        Mount(path, StaticFiles(directory=folder, html=True)) for path, folder in folders if folder.is_dir()
+        Mount(path, PrecompressedFiles(directory=folder, html=True)) for path, folder in folders if folder.is_dir()
     ]
     return Starlette(routes=routes)
 

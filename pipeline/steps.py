@@ -6,6 +6,7 @@ does so itself).
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import subprocess
@@ -19,6 +20,7 @@ from typing import Any
 import psycopg
 
 SOURCE = "synthetic"
+DOCS_FILES = ("index.html", "index.html.gz")
 SERVER_TIMEOUT_S = 120
 FORECAST_WORKERS = 2  # as many as the container has processors; the machine may have more
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -77,7 +79,7 @@ def run_pipeline(settings: Settings, force: bool = False) -> None:
         report("load", "skipped: the latest load is of this data set")
     wanted = {"batches": latest_batches(), "made_by": digest(MADE_BY), "report_tz": settings.report_tz}
     marker = settings.data / "built.json"
-    if force or read_json(marker) != wanted or not (settings.docs / "index.html").exists():
+    if force or read_json(marker) != wanted or not all((settings.docs / name).exists() for name in DOCS_FILES):
         marker.unlink(missing_ok=True)
         model(settings)
         marker.write_text(json.dumps(wanted, sort_keys=True), encoding="utf-8")
@@ -94,7 +96,7 @@ def model(settings: Settings) -> None:
     run_recorded("forecast", [sys.executable, "-m", "forecaster", "batch", "--workers", FORECAST_WORKERS])
     export_site(settings, target)  # before the docs, which write a run_results.json of their own
     run_program("dbt docs", dbt(settings, target, "docs", "generate", "--static"))
-    publish(target / "static_index.html", settings.docs / "index.html")
+    publish_docs(target / "static_index.html", settings.docs)
 
 
 def wait_for_server() -> None:
@@ -164,9 +166,17 @@ def export_site(settings: Settings, target: Path) -> None:
     run_program("export dashboards", [sys.executable, "-m", "metabase", "export", "--out", site / "dashboards"])
 
 
+def publish_docs(page: Path, folder: Path) -> None:
+    """Publish the documentation page and what the server sends of it to clients that take gzip."""
+    compressed = page.with_suffix(".gz")
+    compressed.write_bytes(gzip.compress(page.read_bytes(), mtime=0))
+    for source, name in zip((page, compressed), DOCS_FILES, strict=True):
+        publish(source, folder / name)
+
+
 def publish(source: Path, destination: Path) -> None:
     """Put `source` in the place of `destination` in one step, so that a reader sees the old or the new file."""
-    staging = destination.with_suffix(".new")
+    staging = destination.with_name(destination.name + ".new")
     staging.write_bytes(source.read_bytes())
     staging.replace(destination)
 

@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { build } from 'astro';
+import { precompress } from './precompress.ts';
 import './theme.ts';
 
 const out = process.env['SITE_OUT_DIR'] ?? 'dist';
@@ -11,6 +12,7 @@ const remove = (folder: string) => rm(folder, { recursive: true, force: true });
 await remove(fresh);
 try {
   await build({ outDir: fresh });
+  await precompress(fresh);
 } catch (error) {
   // Astro has named the page already; a second trace helps nobody.
   console.error(`site: ${(error as Error).message}`);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -173,6 +174,11 @@ def test_site_without_dashboards_says_what_to_run(exported: dict[str, Any], repo
     page = (tmp_path / "dist" / "dashboards" / "index.html").read_text()
     assert "No dashboard has been exported yet" in page and "make site-data" in page
     assert (tmp_path / "dist" / "pipeline" / "index.html").exists()
+    # Servers send these; nothing is compressed for each visitor.
+    copies = {path.name: path for path in (tmp_path / "dist").rglob("*.gz")}
+    assert {"index.html.gz", "404.html.gz"} <= copies.keys() and any(name.endswith(".css.gz") for name in copies)
+    for copy in copies.values():
+        assert gzip.decompress(copy.read_bytes()) == copy.with_suffix("").read_bytes()
 
 
 def test_export_says_what_to_run_when_dbt_has_not(run_command: Run, tmp_path: Path, database: Environment) -> None:

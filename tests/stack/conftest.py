@@ -27,6 +27,7 @@ ORDER = [
     "test_routes",
     "test_security",
     "test_viewers",
+    "test_slow_readers",
     "test_ports",
     "test_domain",
     "test_backup",

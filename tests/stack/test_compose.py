@@ -73,3 +73,13 @@ def test_secrets_are_kept_when_made_again(project: Project) -> None:
     assert "1 made" in result.stderr
     assert after.pop("pgadmin_password") != before.pop("pgadmin_password")
     assert after == before
+
+
+def test_compose_accepts_the_documented_login_of_an_organisation(project: Project, tmp_path: Path) -> None:
+    blocks = (REPOSITORY / "docs" / "deploy.md").read_text(encoding="utf-8").split("```yaml\n")[1:]
+    override = tmp_path / "override.yml"
+    override.write_text(next(block for block in blocks if "oauth2-proxy" in block).split("```")[0])
+    project.make("secrets")
+    files = ["-f", "docker-compose.yml", "-f", str(override)]
+    assert project.compose(*files, "config", "--quiet") == ""
+    assert "oauth2-proxy" in project.compose(*files, "config", "--services").split()

@@ -22,6 +22,7 @@ from tests.stack.project import Project
 from tests.stack.standins import ROOT_TAG
 from tests.stack.test_routes import FORBIDDEN, METHODS, TABLE, filled
 
+pytestmark = pytest.mark.every_engine
 DOMAIN = "analytics.example.test"
 CHALLENGE = "httpChallenge: {entryPoint: web}"
 COMPOSE = """

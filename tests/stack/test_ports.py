@@ -10,6 +10,7 @@ import pytest
 from tests.stack.client import Client
 from tests.stack.project import Project
 
+pytestmark = pytest.mark.every_engine
 HTTP_PORT, HTTPS_PORT = "18080", "18443"
 ORIGIN = f"https://localhost:{HTTPS_PORT}"
 COMPOSE = """

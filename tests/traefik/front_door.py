@@ -221,7 +221,9 @@ def running_nginx(folder: Path, name: str, folders: Mapping[str, str]) -> Iterat
     replace(configuration, {"listen 8080;": f"listen 127.0.0.1:{port};", "/tmp/nginx.pid": f"{folder}/nginx.pid"})
     replace(configuration, folders)
     environment = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"}
-    command = ["nginx", "-c", str(configuration), "-g", "daemon off;"]
+    # As root its workers would be nobody's, who cannot read a test's folder.
+    user = " user root;" if os.geteuid() == 0 else ""
+    command = ["nginx", "-c", str(configuration), "-g", f"daemon off;{user}"]
     with subprocess.Popen(command, env=environment) as process:
         try:
             wait_for_port(port)

@@ -66,6 +66,14 @@ def test_metabase_sees_no_credentials(proxy: Proxy) -> None:
     assert not {name.lower() for name in sent} & {name.lower() for name in proxy.backends["metabase"].headers}
 
 
+@pytest.mark.parametrize("row", ALLOWED, ids=lambda row: row["path"])
+def test_every_answer_keeps_other_sites_out_and_asks_for_no_device(proxy: Proxy, row: dict[str, Any]) -> None:
+    _, _, headers = proxy.fetch(row["path"])
+    # The site frames Metabase's pages from its own origin, so both may keep to themselves.
+    assert headers["cross-origin-opener-policy"] == headers["cross-origin-resource-policy"] == "same-origin"
+    assert headers["permissions-policy"] == "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+
+
 @pytest.mark.parametrize("path", ["/", "/docs/", "/forecaster"])
 def test_page_has_one_policy_and_cannot_be_framed_elsewhere(proxy: Proxy, path: str) -> None:
     _, _, headers = proxy.fetch(path)
