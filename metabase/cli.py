@@ -13,6 +13,7 @@ from metabase import export, lint, provision
 from metabase.client import Client, MetabaseError
 from metabase.definitions import FOLDER, read_dashboards
 from metabase.links import links
+from metabase.password import printed_token, set_password
 from metabase.settings import read_target
 from metabase.spec import DefinitionError
 from metabase.theme import read_theme
@@ -27,8 +28,9 @@ examples:
   python -m metabase apply --prune          and archive what the definitions do not know
   python -m metabase check                  exit 1 when Metabase differs from the definitions
   python -m metabase links                  print the public addresses as JSON
+  python -m metabase password <printed      take the admin's password from the secret (`make metabase-password`)
 
-environment of plan, apply, check and links:
+environment of plan, apply, check, links and password:
   METABASE_URL (http://localhost:3000), METABASE_ADMIN_EMAIL, METABASE_ADMIN_PASSWORD_FILE,
   PORTFOLIO_READER_PASSWORD_FILE, PGHOST, PGPORT, PGDATABASE (the warehouse as Metabase sees it),
   METABASE_SETUP_TOKEN_FILE (only where Metabase has MB_SETUP_TOKEN), METABASE_LINKS_FILE
@@ -78,6 +80,9 @@ def parser() -> argparse.ArgumentParser:
         if name in ("plan", "apply"):
             command.add_argument("--prune", action="store_true", help="archive what the definitions do not know")
             command.add_argument("--rotate", action="store_true", help="write the database password again")
+    told = "set the admin's password to the secret's; stdin: what Metabase's reset-password printed"
+    password = commands.add_parser("password", help=told)
+    password.add_argument("--wait", type=_count, default=300, metavar="S", help="seconds to wait for Metabase (300)")
     return top
 
 
@@ -92,7 +97,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     started = time.monotonic()
     try:
-        code, told = {"lint": run_lint, "export": run_export}.get(options.command, run_provisioner)(options)
+        others = {"lint": run_lint, "export": run_export, "password": run_password}
+        code, told = others.get(options.command, run_provisioner)(options)
     except DefinitionError as error:
         for problem in error.problems:
             tell(f"{os.path.relpath(options.definitions)}/{problem}")
@@ -124,6 +130,14 @@ def run_export(options: argparse.Namespace) -> tuple[int, str]:
     """Write the site's copy of the dashboards."""
     theme = read_theme()
     return 0, export.write(read_dashboards(options.definitions, theme), theme, options.out)
+
+
+def run_password(options: argparse.Namespace) -> tuple[int, str]:
+    """Set the admin's password with the token on stdin."""
+    target = read_target()
+    token = printed_token(sys.stdin.read())
+    set_password(Client(target.url, secrets=(*target.secrets, token)), target, token, options.wait)
+    return 0, f"{target.email} has the password of the secret"
 
 
 def run_provisioner(options: argparse.Namespace) -> tuple[int, str]:

@@ -10,7 +10,7 @@ import httpx
 from metabase.client import Client, MetabaseError, Refused, Unsettled
 from metabase.settings import Target
 
-OLDEST, NEWEST = 58, 64
+OLDEST, NEWEST = 58, 65
 WAIT_S = 300
 LONGEST_THROTTLE_S = 60
 PATCHED = {58: 28, 59: 21, 60: 17, 61: 11, 62: 9, 63: 5}
@@ -117,8 +117,19 @@ def log_in(client: Client, target: Target) -> None:
                 raise _login_error(target, error, wait) from None
             client.sleep(wait)
         else:
-            client.use_session(answer["id"])
+            client.use_session(_session(target, answer))
             return
+
+
+def _session(target: Target, answer: dict[str, Any]) -> str:
+    """Return the session's key; since two-factor login came (between v0.61 and v0.65) an answer may have none."""
+    if "id" in answer:
+        return str(answer["id"])
+    methods = ", ".join(answer.get("methods") or ()) or "unknown"
+    raise MetabaseError(
+        f"login: expected a session for {target.email}, found a second factor asked for ({methods}); "
+        "the provisioner cannot give one: switch two-factor login off for this account, then run the command again"
+    )
 
 
 def _throttled(error: Refused) -> float | None:
@@ -131,8 +142,9 @@ def _login_error(target: Target, error: Refused, wait: float | None) -> Metabase
     if wait is not None:
         return MetabaseError(f"{told}; too many failed logins, wait {wait:.0f} s and run the command again")
     return MetabaseError(
-        f"{told}; Metabase's database was set up with another password: put that one back into the secret, or reset it "
-        "with `java -jar metabase.jar reset-password` in Metabase's container (docs/dashboards.md, 'Lost password')"
+        f"{told}; Metabase's database was set up with another password: put that one back into the secret "
+        "(METABASE_ADMIN_PASSWORD_FILE), or run `make metabase-password`, which gives Metabase the one that the secret "
+        "holds now, then run the command again (docs/dashboards.md, 'Lost password')"
     )
 
 

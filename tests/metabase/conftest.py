@@ -11,7 +11,7 @@ import pytest
 from tests.metabase.harness import Lab, double_lab, live_lab
 from tests.metabase.reference import Reference
 
-PROFILES = ("v58", "v64")
+PROFILES = ("v58", "v64", "v65")
 
 
 @pytest.fixture(scope="session")

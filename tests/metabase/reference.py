@@ -17,6 +17,8 @@ from tests.metabase.double.server import Seen
 
 PAGING = {"limit", "offset"}
 """Read for every paged list by the server's middleware; the document does not list them."""
+TRIMMED = {("POST", "/api/session/reset_password")}
+"""Not in the document, which holds what the provisioner used when it was made; the contract has it from the source."""
 
 
 @dataclass
@@ -45,6 +47,8 @@ class Reference:
 
     def problems(self, seen: Seen) -> list[str]:
         """Return what the document has against a request."""
+        if (seen.method, seen.path) in TRIMMED:
+            return []
         self.checked += 1
         path = next((path for pattern, path in self.patterns if pattern.fullmatch(seen.path)), None)
         operation = self.document["paths"].get(path, {}).get(seen.method.lower())

@@ -203,7 +203,7 @@ def test_reader_cannot_write(marts: dict[str, str]) -> None:
         fetch(connection, "delete from public_marts.usage_daily")
 
 
-@pytest.mark.parametrize("profile", ["v58", "v64"])
+@pytest.mark.parametrize("profile", ["v58", "v64", "v65"])
 def test_metabase_and_export_show_the_same_rows(
     marts: dict[str, str], labs: Callable[..., Lab], tmp_path: Path, profile: str
 ) -> None:

@@ -18,7 +18,7 @@ from tests.metabase.harness import WAREHOUSE, Lab, demo, double_target
 CARD: dict[str, Any] = {"name": "A", "display": "table", "visualization_settings": {}}
 
 
-@pytest.fixture(params=["v58", "v64"])
+@pytest.fixture(params=["v58", "v64", "v65"])
 def double(request: pytest.FixtureRequest) -> Iterator[Double]:
     server = Double(profile=request.param).start()
     yield server
@@ -84,7 +84,7 @@ def test_second_setup_is_403(double: Double, admin: httpx.Client) -> None:
 def test_tags_read_back_as_the_profile_says(double: Double, admin: httpx.Client) -> None:
     cards = admin.get("/api/card", params={"f": "all"}).json()
     tags = next(each for each in cards if each["name"] == "By-Day")["dataset_query"]["stages"][0]["template-tags"]
-    assert isinstance(tags, list) == (double.profile == "v64")
+    assert isinstance(tags, list) == (double.profile != "v58")
 
 
 def test_tags_that_are_not_the_sqls_are_refused(double: Double, admin: httpx.Client) -> None:

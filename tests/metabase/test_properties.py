@@ -71,7 +71,7 @@ def definitions(draw: st.DrawFn) -> tuple[Dashboard, ...]:
     return define(**boards)
 
 
-@pytest.mark.parametrize("profile", ["v58", "v64"])
+@pytest.mark.parametrize("profile", ["v58", "v64", "v65"])
 def test_random_definitions_read_back_equal(labs: Callable[..., Lab], profile: str) -> None:
     lab = labs(profile)
     lab.apply(define(start=board(card("a"), name="start")))

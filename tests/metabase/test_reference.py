@@ -22,7 +22,7 @@ def present(reference: Reference | None) -> Reference:
 
 def test_every_request_fits_the_reference_document(present: Reference, labs: Callable[..., Lab]) -> None:
     before = present.checked
-    for profile in ("v58", "v64"):
+    for profile in ("v58", "v64", "v65"):
         lab = labs(profile)
         lab.apply(demo())
         lab.apply(define(first=board(card("a"), name="First")), prune=True)

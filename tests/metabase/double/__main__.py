@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.metabase.double.faults import Faults
@@ -23,8 +24,8 @@ from tests.metabase.double.server import Double
 from tests.metabase.double.warehouse import PostgresWarehouse
 
 
-def main() -> int:
-    """Serve until SIGTERM or Ctrl-C."""
+def main(arguments: list[str] | None = None, reset_tokens: Callable[[], Mapping[str, str]] = dict) -> int:
+    """Serve until SIGTERM or Ctrl-C; `reset_tokens` tells e-mails by tokens that another process has made."""
     env = os.environ
     parser = argparse.ArgumentParser(prog="python -m tests.metabase.double", description="A stand-in for Metabase.")
     parser.add_argument("--host", default=env.get("MB_JETTY_HOST", "127.0.0.1"))
@@ -32,12 +33,13 @@ def main() -> int:
     parser.add_argument("--profile", choices=sorted(PROFILES), default="v58")
     parser.add_argument("--state", type=Path, help="keep what it knows in this file")
     parser.add_argument("--slow-start", type=int, default=0, metavar="N", help="answer the first N requests with 503")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     config = Config(
         setup_token=env.get("MB_SETUP_TOKEN") or Config.setup_token,
         site_url=env.get("MB_SITE_URL"),
         anon_tracking=env.get("MB_ANON_TRACKING_ENABLED") == "true",
         public_sharing=env.get("MB_ENABLE_PUBLIC_SHARING", "true") == "true",
+        reset_tokens=reset_tokens,
     )
     double = Double(
         profile=options.profile,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,9 @@ class Config:
     anon_tracking: bool = False
     public_sharing: bool = True
     version_tag: str | None = None
+    second_factor: bool = False
+    reset_tokens: Callable[[], Mapping[str, str]] = dict
+    """Tokens by e-mail that another process has made, as Metabase's program does beside a running Metabase."""
 
 
 @dataclass

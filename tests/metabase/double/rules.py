@@ -18,6 +18,10 @@ MASK = "**MetabasePass**"
 TRASH = 1
 
 
+def _too_common(password: str) -> bool:
+    return len(password) < 6 or not re.search(r"\d", password)
+
+
 class Rules(Visitors):
     """Answers by operation id."""
 
@@ -63,20 +67,35 @@ class Rules(Visitors):
         if body["token"] != self.config.setup_token:
             return 400, {"errors": {"token": "Token does not match the setup token."}}
         password = body["user"]["password"]
-        if len(password) < 6 or not re.search(r"\d", password):
+        if _too_common(password):
             return 400, {"errors": {"user": {"password": "password is too common."}}}
         self.state.users.append({"id": 1, "email": body["user"]["email"], "password": password})
         return 200, {"id": self._new_session()}
 
     def _log_in(self, request: Request) -> Answer:
-        if self.state.failed_logins >= 5:
+        if self.state.failed_logins >= 10:
             return 401, {"errors": {"_error": "Too many attempts! You must wait 15 seconds before trying again."}}
         for user in self.state.users:
             if user["email"] == request.body["username"] and user["password"] == request.body["password"]:
                 self.state.failed_logins = 0
+                if self.config.second_factor:
+                    return 200, {"mfa_required": True, "methods": ["totp"], "challenge_token": "not-a-session"}
                 return 200, {"id": self._new_session()}
         self.state.failed_logins += 1
         return 401, {"errors": {"password": "did not match stored password"}}
+
+    def _reset_password(self, request: Request) -> Answer:
+        token, password = request.body["token"], request.body["password"]
+        email = {**self.state.reset_tokens, **self.config.reset_tokens()}.get(token)
+        if email is None or token in self.state.used_tokens:
+            return 400, {"errors": {"password": "Invalid reset token"}}
+        if _too_common(password):
+            return 400, {"errors": {"password": "password is too common."}}
+        for user in self.state.users:
+            if user["email"] == email:
+                user["password"] = password
+        self.state.used_tokens.append(token)
+        return 200, {"success": True, "session_id": self._new_session()}
 
     def _new_session(self) -> str:
         session = str(uuid.UUID(int=self._random.getrandbits(128), version=4))

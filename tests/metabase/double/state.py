@@ -17,6 +17,8 @@ class State:
     users: list[Row] = field(default_factory=list)
     sessions: list[str] = field(default_factory=list)
     failed_logins: int = 0
+    reset_tokens: dict[str, str] = field(default_factory=dict)
+    used_tokens: list[str] = field(default_factory=list)
     databases: dict[str, Row] = field(default_factory=dict)
     collections: dict[str, Row] = field(default_factory=dict)
     cards: dict[str, Row] = field(default_factory=dict)
