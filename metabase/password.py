@@ -21,10 +21,10 @@ def printed_token(printed: str) -> str:
     if matches and matches[-1][0] == "OK":
         return str(matches[-1][1])
     if matches:
-        found = " ".join(matches[-1][1].split())
+        found = " ".join(matches[-1][1].split()).rstrip(".")
     else:  # nothing of Metabase's own: its last line says why it did not get there
         found = " ".join(printed.split("\n")[-2:]).strip()[-300:] or "no output"
-    told = f"password: expected a token from Metabase's reset-password, found: {found}"
+    told = f"expected a token from Metabase's reset-password, found: {found}"
     raise MetabaseError(f"{told}; correct that, then run `{COMMAND}` again")
 
 
@@ -44,7 +44,7 @@ def set_password(client: Client, target: Target, token: str, wait_s: int = sessi
         if answer.get("session_id"):
             client.use_session(str(answer["session_id"]))
     except Refused as error:
-        told = f"password: expected token and password accepted, found {error.status}: {str(error).rpartition(': ')[2]}"
+        told = f"expected token and password accepted, found {error.status}: {str(error).rpartition(': ')[2]}"
         rules = "a token holds once and for 48 hours, a password needs 6 characters with a digit"
         raise MetabaseError(f"{told}; {rules}: run `{COMMAND}` again") from None
     finally:

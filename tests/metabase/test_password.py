@@ -83,7 +83,7 @@ def test_token_is_found_among_log_lines() -> None:
     [
         (
             "Resetting...\n\nFAIL [[[No user found with email\naddress 'x'.]]]\n",
-            "found: No user found with email address 'x'.",
+            "found: No user found with email address 'x'; correct",
         ),
         (
             "Caused by: FATAL: password authentication failed\n",
