@@ -101,7 +101,7 @@ stop: $(RUNTIME) ## Stop everything that runs in the background
 	@$(PY) -m embedded stop
 
 ##@ Full stack
-.PHONY: up up-dev down logs ps secrets backup restore upgrade-check prune test-stack
+.PHONY: up up-dev down logs ps secrets metabase-password pins backup restore upgrade-check prune test-stack
 up: ## Build and start the full stack with Docker, wait until it is healthy, print the addresses
 	@stack/up.sh
 
@@ -119,6 +119,12 @@ ps: ## List the services and their health
 
 secrets: ## Make the secrets that are not there yet
 	@stack/secrets.sh
+
+metabase-password: ## Give Metabase's admin the password of secrets/metabase_admin_password
+	@stack/metabase-password.sh
+
+pins: ## Ask the registries for the digests behind the image tags, rewrite the pins, show the difference (CHECK=1: only show)
+	@stack/pins.py $(if $(CHECK),--check)
 
 backup: ## Dump both databases to backups/
 	@stack/backup.sh

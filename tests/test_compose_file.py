@@ -35,6 +35,29 @@ def test_memory_limits_of_the_default_services_fit_six_gibibytes() -> None:
     assert sum(map(memory_bytes, DEFAULT.values())) <= 6 * 2**30
 
 
+def test_metabase_states_what_it_may_use_and_has_room_to_spare() -> None:
+    metabase = SERVICES["metabase"]
+    options = re.findall(r"-(?:Xmx|XX:Max\w+=|XX:ReservedCodeCacheSize=)(\d+)m", metabase["environment"]["JAVA_OPTS"])
+    files = [re.fullmatch(r"/[a-z/]+(?::exec)?,size=(\d+)m", mount) for mount in metabase["tmpfs"]]
+    assert len(options) == 4 and all(files), "heap, classes, code, buffers and every tmpfs need a size: all are memory"
+    stated = sum(map(int, options)) + sum(int(match.group(1)) for match in files if match)
+    assert stated * 2**20 <= memory_bytes(metabase) - 200 * 2**20
+    assert memory_bytes(metabase) <= 1.9 * 2**30
+
+
+def test_metabases_drivers_are_files_in_a_volume() -> None:
+    folder = SERVICES["metabase"]["environment"]["MB_PLUGINS_DIR"]
+    assert f"metabase_plugins:{folder}" in SERVICES["metabase"]["volumes"]
+    assert not [mount for mount in SERVICES["metabase"]["tmpfs"] if mount.startswith(folder)]
+
+
+def test_arguments_reach_metabases_own_entry_point() -> None:
+    # `docker compose run metabase "reset-password ..."` needs the key and the password that this wrapper brings.
+    shell, option, script, name = SERVICES["metabase"]["entrypoint"]
+    assert (shell, option, name) == ("/bin/sh", "-c", "metabase")
+    assert script.endswith('exec /app/run_metabase.sh "$$@"')
+
+
 @pytest.mark.parametrize("name", DEFAULT)
 def test_service_is_hardened(name: str) -> None:
     service = SERVICES[name]

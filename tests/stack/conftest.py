@@ -30,6 +30,8 @@ ORDER = [
     "test_slow_readers",
     "test_ports",
     "test_domain",
+    "test_password",
+    "test_dev_profile",
     "test_backup",
     "test_faults",
     "test_upgrade",
