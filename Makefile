@@ -124,7 +124,7 @@ metabase-password: ## Give Metabase's admin the password of secrets/metabase_adm
 	@stack/metabase-password.sh
 
 pins: ## Ask the registries for the digests behind the image tags, rewrite the pins, show the difference (CHECK=1: only show)
-	@stack/pins.py $(if $(CHECK),--check)
+	@stack/pins.sh $(if $(CHECK),--check)
 
 backup: ## Dump both databases to backups/
 	@stack/backup.sh

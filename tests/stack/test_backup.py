@@ -71,7 +71,7 @@ def test_upgrade_check_sees_a_new_major_version_of_postgres(stack: Project, back
     file = stack.folder / "docker-compose.yml"
     kept = file.read_text()
     try:
-        file.write_text(kept.replace("postgres:18.4-trixie", "postgres:19.1-trixie"))
+        file.write_text(re.sub(r"postgres:18\.\d+-trixie", "postgres:19.1-trixie", kept))
         result = stack.make("upgrade-check", check=False)
     finally:
         file.write_text(kept)
