@@ -19,7 +19,7 @@ ONE_SHOTS = ["roles", "pipeline", "metabase-provision", "site-build"]
 
 
 def without_digests(path: Path) -> None:
-    """Take the digests out of a copied compose file or Dockerfile: the stand-ins have the official tags, not digests."""
+    """Take the digests out of a copied compose file or Dockerfile: stand-ins have the official tags, other digests."""
     if path.name in ("docker-compose.yml", "Dockerfile"):
         path.write_text(re.sub(r"(?m)^(\s*(?:image:|FROM)\s+\S+?)@sha256:[0-9a-f]{64}", r"\1", path.read_text("utf-8")))
 

@@ -20,7 +20,9 @@ FOLDER = Path(__file__).resolve().parent / "standins"
 ROOT_TAG = "tokenscope-standin/debian:trixie"
 ROOT_PACKAGES = "ca-certificates,python3,python3-venv,python3-pip,nginx-light,curl,libstdc++6,libatomic1,zlib1g"
 STAGES = {name: name for name in ("python", "node", "nginx", "postgres", "traefik")} | {"metabase/metabase": "metabase"}
-_IMAGE = re.compile(r"^\s*(?:image:|FROM)\s+([a-z][a-z0-9/_-]*:[A-Za-z0-9._-]+)(?:@sha256:[0-9a-f]{64})?(?:\s|$)", re.MULTILINE)
+_IMAGE = re.compile(
+    r"^\s*(?:image:|FROM)\s+([a-z][a-z0-9/_-]*:[A-Za-z0-9._-]+)(?:@sha256:[0-9a-f]{64})?(?:\s|$)", re.MULTILINE
+)
 
 
 def named_images() -> dict[str, str]:
