@@ -143,6 +143,12 @@ def test_traefik_alone_has_a_way_out() -> None:
         assert outside == ({"edge"} if name == "traefik" else set()), name
 
 
+def test_health_checks_of_the_profile_use_what_their_images_have() -> None:
+    # pgAdmin's image has busybox's wget and no curl, SonarQube's has curl and no wget.
+    assert SERVICES["pgadmin"]["healthcheck"]["test"][1] == "wget"
+    assert SERVICES["sonarqube"]["healthcheck"]["test"][1].startswith("curl ")
+
+
 def test_docker_socket_is_mounted_nowhere() -> None:
     assert "docker.sock" not in TEXT
 

@@ -226,7 +226,7 @@ def test_failed_test_is_reported_with_its_rows() -> None:
 def test_component_versions_are_those_that_are_pinned(tmp_path: Path) -> None:
     (tmp_path / "requirements").mkdir()
     (tmp_path / "frontend").mkdir()
-    images = "services:\n  a:\n    image: postgres:18.6-trixie@sha256:0a1\n  b:\n    image: metabase/metabase:v0.58.39\n"
+    images = "services:\n  a:\n    image: postgres:18.6-trixie@sha256:0\n  b:\n    image: metabase/metabase:v0.58.39\n"
     (tmp_path / "docker-compose.yml").write_text(images)
     pins = ("numpy==2.4.6 ; python_full_version < '3.12' \\", "numpy==2.5.5 ; python_full_version >= '3.12' \\")
     others = ("psycopg[binary, pool]==3.3.9 \\", "dbt-core==1.11.16 \\", "statsforecast==2.1.1 \\", "streamlit==1.0 \\")
