@@ -7,10 +7,11 @@ import logging
 import os
 import sys
 
+from loader.additions import add_file
 from loader.arguments import parse_arguments
 from loader.commands import append_day, import_log, initialise_database, load_data_set, load_status
 from loader.errors import LoadError
-from loader.load import Policy
+from loader.load import Policy, replace_unless_up_to_date
 from warehouse.connection import WarehouseUnavailable, connect, connection_environment
 from warehouse.events import pipeline_run
 
@@ -44,7 +45,8 @@ def _run(options: argparse.Namespace) -> str:
         policy = Policy(options.max_reject_ratio, options.swap_wait_s, options.force)
         if options.command == "load":
             return load_data_set(options.directory, policy)
-        return import_log(options.file, options.format, options.source, options.epoch, policy)
+        put = add_file if options.add else replace_unless_up_to_date
+        return import_log(options.file, options.format, options.source, options.epoch, policy, put)
 
 
 if __name__ == "__main__":

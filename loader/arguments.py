@@ -17,13 +17,15 @@ examples:
   python -m loader append .data/generated/ticks/2026-01-01
   python -m loader import --from azure-llm AzureLLMInferenceTrace_code.csv
   python -m loader import --from azure-llm --source azure-llm-conv AzureLLMInferenceTrace_conv.csv
+  python -m loader import --from litellm --add spend-2026-11-20.csv
   python -m loader import --from burstgpt --epoch 2023-03-06T00:00:00Z BurstGPT_1.csv
   python -m loader status
 
-A load replaces its own source, whole or not at all, and leaves every other alone; that of a generated set appends its
-ticks (days added with --continue) as well, each whole or not at all, and only those that are not there yet. Rows that
-do not fit are in raw_staging.rejected_rows with file, line and reason. The server is the one that PGHOST and the other
-libpq variables name, else the embedded one.
+A load replaces its own source, whole or not at all, and leaves every other alone; --add keeps what the source holds
+and brings the requests that are not there yet. The load of a generated set appends its ticks (days added with
+--continue) as well, each whole or not at all, and only those that are not there yet. Rows that do not fit are in
+raw_staging.rejected_rows with file, line and reason. The server is the one that PGHOST and the other libpq variables
+name, else the embedded one.
 """
 
 
@@ -47,6 +49,7 @@ def parse_arguments(words: list[str] | None) -> argparse.Namespace:
     log.add_argument("file", type=Path, metavar="FILE", help="the log")
     log.add_argument("--from", dest="format", required=True, choices=FORMATS, help="the log's format")
     log.add_argument("--source", type=_source, metavar="NAME", help="what to call it (default: the format's name)")
+    log.add_argument("--add", action="store_true", help="add to what the source holds instead of replacing it")
     log.add_argument("--epoch", type=_instant, metavar="TIME", help="when the log's clock was 0, if it has no calendar")
     for command in (load, log):
         command.add_argument("--force", action="store_true", help="load even what is up to date")

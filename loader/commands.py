@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -94,7 +95,11 @@ def _append_missing(connection: psycopg.Connection, ticks: list[tuple[Manifest, 
     return f"; ticks up to date, the last is {ticks[-1][1].day}" if ticks else ""
 
 
-def import_log(path: Path, log_format: str, source: str, epoch: datetime | None, policy: Policy) -> str:
+Put = Callable[[psycopg.Connection, Load, Policy], str]
+"""How a file reaches its source: in place of what is there, or beside it."""
+
+
+def import_log(path: Path, log_format: str, source: str, epoch: datetime | None, policy: Policy, put: Put) -> str:
     """Load a real log as `source`; return the summary. Raises LoadError, the tables then being as they were."""
     from loader.sources.adapter import Context
 
@@ -114,7 +119,7 @@ def import_log(path: Path, log_format: str, source: str, epoch: datetime | None,
         requests=TableInput(REQUESTS, REQUEST_KEY, path, lambda stream: adapter.read(stream, context)),
     )
     with connect(autocommit=True) as connection, loading(connection, source):
-        return up_to_date(connection, load, policy) or replace_source(connection, load, policy)
+        return put(connection, load, policy)
 
 
 def initialise_database() -> str:

@@ -130,6 +130,11 @@ def up_to_date(connection: psycopg.Connection, load: Load, policy: Policy) -> st
     )
 
 
+def replace_unless_up_to_date(connection: psycopg.Connection, load: Load, policy: Policy) -> str:
+    """Replace the source unless readers see this very data already; return a summary line."""
+    return up_to_date(connection, load, policy) or replace_source(connection, load, policy)
+
+
 def replace_source(connection: psycopg.Connection, load: Load, policy: Policy) -> str:
     """Load and return a summary line; the caller is `loading`. Raises LoadError and leaves the tables as they were."""
     start = time.monotonic()

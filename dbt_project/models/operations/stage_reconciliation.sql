@@ -12,6 +12,41 @@ with batches as (
 
 ),
 
+begun as (
+
+    select
+        *,
+        max(last_requested_at) over (
+            partition by source order by first_requested_at, batch_id rows between unbounded preceding and 1 preceding
+        ) as ended_before
+    from batches
+
+),
+
+numbered as (
+
+    select
+        *,
+        count(*) filter (where ended_before is null or first_requested_at > ended_before) over (
+            partition by source order by first_requested_at, batch_id rows between unbounded preceding and current row
+        ) as span_number
+    from begun
+
+),
+
+-- Files added to one source may cover the same time. A row does not say which of them brought it, so that batches which
+-- overlap are counted together, and each is given what the others leave.
+spans as (
+
+    select
+        *,
+        min(first_requested_at) over (partition by source, span_number) as span_from,
+        max(last_requested_at) over (partition by source, span_number) as span_to,
+        cast(sum(rows_loaded) over (partition by source, span_number) as bigint) - rows_loaded as rows_of_others
+    from numbered
+
+),
+
 counted as (
 
     select
@@ -26,17 +61,17 @@ counted as (
             from {{ ref('stg_api_requests') }} as requests
             where
                 requests.source = batches.source
-                and requests.requested_at between batches.first_requested_at and batches.last_requested_at
-        ) as rows_in_staging,
+                and requests.requested_at between batches.span_from and batches.span_to
+        ) - batches.rows_of_others as rows_in_staging,
         (
             select count(*)
             from {{ ref('fct_api_requests') }} as requests
             where
                 requests.source = batches.source
-                and requests.requested_at between batches.first_requested_at and batches.last_requested_at
-        ) as rows_in_fact,
+                and requests.requested_at between batches.span_from and batches.span_to
+        ) - batches.rows_of_others as rows_in_fact,
         batches.finished_at as loaded_at
-    from batches
+    from spans as batches
     {% if is_incremental() %}
         where batches.batch_id > (select coalesce(max(built.batch_id), 0) from {{ this }} as built)
     {% endif %}

@@ -1,0 +1,79 @@
+"""Add a file to what its source holds: one transaction, each request once, the same file once."""
+
+from __future__ import annotations
+
+import time
+
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from loader.errors import LoadError
+from loader.fill import Target, check_reject_ratio, fill_table
+from loader.ledger import Span, finish_batch, live_batches
+from loader.load import Attempt, Load, Policy, attempt, loaded_text, replace_source
+from loader.partition import PARENT, SCHEMA, add_rows, column_names, current_partition, staged_name
+
+REPEATED = "rows_repeated"
+"""In a batch's arguments: rows of the file that earlier files had brought; they count neither as read nor as loaded."""
+
+
+def add_file(connection: psycopg.Connection, load: Load, policy: Policy) -> str:
+    """Add the rows of one file and return a summary line; the caller is `loading`.
+
+    A file that was added before is left alone, unless forced: then its rows are looked at once more, and those that
+    are there stay as they are. Raises LoadError and leaves the tables as they were.
+    """
+    origin = load.origin
+    for done in live_batches(connection, origin.source):
+        known = {name: value for name, value in done.arguments.items() if name != REPEATED}
+        if (done.data_sha256, known) == (origin.data_sha256, origin.arguments) and not policy.force:
+            return (
+                f"{origin.source}: up to date, batch {done.batch_id} ({done.finished_at}) added the same data as "
+                f"{origin.file_name} (sha256 {origin.data_sha256[:12]}...)"
+            )
+    partition = current_partition(connection, origin.source)
+    if partition is None:
+        return replace_source(connection, load, policy)
+    start = time.monotonic()
+    with attempt(connection, origin, "append") as batch, connection.transaction():
+        repeated = _add(connection, load, policy, batch, partition)
+    again = f", {repeated:,} were there already" if repeated else ""
+    return f"{origin.source}: {loaded_text(batch)}{again}, {time.monotonic() - start:.1f} s, batch {batch.batch_id}"
+
+
+def _add(connection: psycopg.Connection, load: Load, policy: Policy, batch: Attempt, partition: str) -> int:
+    """Fill a staging table, take the rows out that are there, add the rest; return how many were there."""
+    target = _staged(connection, load.origin.source)
+    batch.counts = fill_table(connection, load.requests, target, batch.rejects)
+    check_reject_ratio(load.requests, batch.counts, policy.max_reject_ratio, batch.rejects)
+    if batch.counts.read == 0:
+        raise LoadError(f"{load.requests.path}: expected rows behind the header, found none; check the file")
+    repeated = connection.execute(
+        sql.SQL("delete from {} as s using {} as p where p.request_id = s.request_id").format(
+            target.name, sql.Identifier(SCHEMA, partition)
+        )
+    ).rowcount
+    batch.counts.read -= repeated
+    batch.counts.loaded -= repeated
+    batch.span = Span(*add_rows(connection, partition, target))
+    connection.execute(
+        "update raw_staging.load_batches set arguments = arguments || %s where batch_id = %s",
+        [Jsonb({REPEATED: repeated} if repeated else {}), batch.batch_id],
+    )
+    finish_batch(connection, batch.batch_id, "done", batch.counts, batch.span)
+    return repeated
+
+
+def _staged(connection: psycopg.Connection, source: str) -> Target:
+    """Describe the temporary table for the requests of one file; unlike a generated one it may fill every column."""
+    name = staged_name(PARENT)
+    create = (
+        sql.SQL("drop table if exists {}").format(name),
+        sql.SQL("create temp table {} (like raw_staging.api_requests including defaults including constraints)").format(
+            name
+        ),
+        sql.SQL("alter table {} alter source set default {}").format(name, source),
+    )
+    columns = tuple(column for column in column_names(connection, PARENT) if column != "source")
+    return Target(name, create, columns, ("source", "request_id"))
