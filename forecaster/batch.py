@@ -31,7 +31,7 @@ from forecaster.forecast import Forecast, forecast
 from forecaster.metrics import HORIZON_HOURS, METRICS, History, Segment, forecast_metric
 from forecaster.outlook import SCORE_COLUMNS, Outlook, outlook_of
 from forecaster.output import POINT_COLUMNS
-from forecaster.series import HourlySeries, SeriesError
+from forecaster.series import HourlySeries, NoUsage, SeriesError
 from warehouse.connection import connect
 
 TOP_MODELS = 4
@@ -60,8 +60,16 @@ LIBRARIES = ("numpy", "scipy", "statsforecast", "statsmodels")
 def run_batch(models: int = TOP_MODELS, companies: int = TOP_COMPANIES, workers: int | None = None) -> str:
     """Forecast what is in the warehouse and store it; return one line that says what was done.
 
-    Raises SeriesError where there is nothing to forecast, WarehouseUnavailable without a server.
+    An empty warehouse has nothing to forecast and is no failure. Raises SeriesError where it was never built,
+    WarehouseUnavailable without a server.
     """
+    try:
+        return _run_batch(models, companies, workers)
+    except NoUsage:
+        return "batch: nothing to forecast yet: the warehouse holds no request"
+
+
+def _run_batch(models: int, companies: int, workers: int | None) -> str:
     started = time.perf_counter()
     started_at = datetime.now(UTC)
     with connect() as connection:

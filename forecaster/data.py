@@ -21,7 +21,7 @@ from psycopg.rows import dict_row
 from forecaster.metrics import ALL, METRICS, History, Prices, Segment
 from forecaster.outlook import SCORE_COLUMNS, Outlook
 from forecaster.output import POINT_COLUMNS
-from forecaster.series import SeriesError, Values
+from forecaster.series import NoUsage, SeriesError, Values
 
 HISTORY_DAYS = 26 * 7  # what the daily totals of the forecast look at
 PRICE_DAYS = 28
@@ -156,15 +156,14 @@ def read_by(connection: psycopg.Connection[Any], kind: str) -> list[History]:
 
 
 def read_usage_span(connection: psycopg.Connection[Any]) -> Span:
-    """Return the span of the data; raises SeriesError where there is none."""
+    """Return the span of the data; raises SeriesError without the table, NoUsage where it is empty."""
+    missing = "forecast: expected hours of usage in public_marts.usage_hourly, found none; run `make pipeline` first"
     try:
         span = read_span(connection)
     except psycopg.errors.UndefinedTable:
-        span = None
+        raise SeriesError(missing) from None
     if span is None:
-        raise SeriesError(
-            "forecast: expected hours of usage in public_marts.usage_hourly, found none; run `make pipeline` first"
-        )
+        raise NoUsage(missing)
     return span
 
 

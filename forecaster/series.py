@@ -25,6 +25,10 @@ class SeriesError(ValueError):
     """A series that cannot be read or forecast; the message is one line meant for the user."""
 
 
+class NoUsage(SeriesError):
+    """There is no usage to forecast yet: no fault of anybody's, and nothing to repair."""
+
+
 @dataclass(frozen=True, eq=False)
 class HourlySeries:
     """One measure of one workload, hour by hour, in UTC and without holes in its time axis.

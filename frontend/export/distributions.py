@@ -16,6 +16,7 @@ from psycopg import sql
 Json = dict[str, Any]
 
 _GENERATOR = Path(__file__).resolve().parents[2] / "generator" / "generate_data.py"
+_SOURCE = "synthetic"  # the one source that somebody meant to draw
 _BINS = 64
 _SUCCEEDED_ONLY = ("completion_tokens",)
 _VALUES: dict[str, LiteralString] = {
@@ -46,13 +47,16 @@ from (
 """
 
 
-def distributions(connection: psycopg.Connection, source: str) -> Json:
+def distributions(connection: psycopg.Connection) -> Json:
     """Return {source, columns: [...]}; each column has its words, bins, curve and checks of expected against found.
 
     A bin has low, high, count and expected (count); categories have low = high. The curve is in counts per bin width
-    on the axis of the chart (natural logarithm where `scale` is 'log').
+    on the axis of the chart (natural logarithm where `scale` is 'log'). Real logs were drawn from nothing: without
+    generated rows there is no source, and a column that holds no value is left out.
     """
-    return {"source": source, "columns": [_column(connection, source, told) for told in _descriptions()]}
+    told = [(column, _counts(connection, _SOURCE, column["column"])) for column in _descriptions()]
+    columns = [_column(connection, _SOURCE, column, values) for column, values in told if values]
+    return {"source": _SOURCE if columns else None, "columns": columns}
 
 
 def _descriptions() -> list[Json]:
@@ -63,8 +67,7 @@ def _descriptions() -> list[Json]:
     return columns
 
 
-def _column(connection: psycopg.Connection, source: str, told: Json) -> Json:
-    values = _counts(connection, source, told["column"])
+def _column(connection: psycopg.Connection, source: str, told: Json, values: dict[float, int]) -> Json:
     total = sum(values.values())
     if told["scale"] == "log":
         edges = _log_edges(values, told)

@@ -78,8 +78,13 @@ def headline(connection: psycopg.Connection) -> Json:
     return rows(connection, _HEADLINE)[0] | {"sources": rows(connection, _SOURCES)}
 
 
-def hourly(connection: psycopg.Connection, source: str) -> Json:
-    """Return {source, start_on, days: [[24 counts]]} with a day for each date of the source's span, UTC."""
+def hourly(connection: psycopg.Connection, source: str | None) -> Json:
+    """Return {source, start_on, days: [[24 counts]]} with a day for each date of the source's span, UTC.
+
+    Without a source there is no start and no day.
+    """
+    if source is None:
+        return {"source": None, "start_on": None, "days": []}
     counted = connection.execute(_HOURS, {"source": source}).fetchall()
     first = dt.date.fromisoformat(min(day for day, _, _ in counted))
     last = dt.date.fromisoformat(max(day for day, _, _ in counted))
@@ -89,7 +94,7 @@ def hourly(connection: psycopg.Connection, source: str) -> Json:
     return {"source": source, "start_on": first.isoformat(), "days": days}
 
 
-def monthly_cost(connection: psycopg.Connection, source: str) -> list[Json]:
+def monthly_cost(connection: psycopg.Connection, source: str | None) -> list[Json]:
     """Return {model_name, provider, month, cost_usd} for each model and month, in order of month."""
     return rows(connection, _MODELS, source=source)
 

@@ -10,6 +10,8 @@ const DAY_MS = 86_400_000;
 
 /** What this project asks for: its measured load, the startup's promises. */
 export function ownInputs({ headline }: Pick<SiteFacts, 'headline'>): Inputs {
+  // Without requests nothing is measured yet: all of it is the startup's.
+  if (headline.first_on === null || headline.last_on === null) return PRESETS[0]!.inputs;
   const days = (Date.parse(headline.last_on) - Date.parse(headline.first_on)) / DAY_MS + 1;
   return {
     ...PRESETS[0]!.inputs,

@@ -64,3 +64,7 @@ export function duration(seconds: number): string {
   if (seconds <= 172_800) return `${significant(seconds / 3_600, 2)} h`;
   return `${significant(seconds / 86_400)} days`;
 }
+
+/** The first and the last day with requests, in words. */
+export const span = ({ first_on, last_on }: { first_on: string | null; last_on: string | null }): string =>
+  first_on === null || last_on === null ? 'no requests yet' : `${first_on} to ${last_on}`;

@@ -41,6 +41,8 @@ export function outlook(
   { hours }: ForecastHours,
   count: number,
 ): Outlook {
+  if (start_on === null || days.length === 0)
+    return { days: [], counts: [], forecast: [], low: [], high: [] };
   const known = new Map(days.flat().map((requests, at) => [Date.parse(start_on) + at * HOUR_MS, requests]));
   const expected = new Map(hours.map((hour) => [Date.parse(hour.starts_at), hour]));
   const first = Date.parse(start_on) + Math.max(0, days.length - count) * 24 * HOUR_MS;

@@ -33,11 +33,18 @@ interface Year {
   days: readonly (readonly number[])[];
 }
 
-/** PNG with the picture in `color`, each hour a cell with a hair of space around it. */
+/** A picture has a width: a warehouse without requests is drawn as one day without any. */
+const withADay = ({ start_on, days }: { start_on: string | null; days: Year['days'] }): Year =>
+  start_on === null || days.length === 0
+    ? { start_on: '1970-01-01', days: [Array.from({ length: 24 }, () => 0)] }
+    : { start_on, days };
+
+/** PNG with the picture in `color`, each hour a cell with a hair of space around it; without a day one that shows nothing. */
 export async function yearPicture(
-  { start_on, days }: Year,
+  year: { start_on: string | null; days: Year['days'] },
   color: readonly [number, number, number],
 ): Promise<Buffer> {
+  const { start_on, days } = withADay(year);
   const cells = opacities(days);
   const edges = dayEdges(start_on, days.length);
   const width = edges[days.length]!;
