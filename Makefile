@@ -8,7 +8,7 @@ export
 
 ROWS ?= 500000
 SEED ?= 42
-DATA ?= $(or $(TOKENSCOPE_DATA_DIR),.data)/generated
+GENERATED ?= $(or $(TOKENSCOPE_DATA_DIR),.data)/generated
 DAYS ?= 1
 UNTIL ?=
 TICK_ROWS ?=
@@ -28,7 +28,7 @@ DBT_TARGET_PATH ?= $(CURDIR)/dbt_project/target
 DBT_BUILD := $(DBT_COLORS) $(RECORDED) dbt-build --record-dbt $(DBT_TARGET_PATH) -- \
 	.venv/bin/dbt build $(DBT_OPTIONS) --exclude-resource-type unit_test
 # The day a tick is to reach, until it has been built: after a kill the same command finishes it, and adds no more days.
-TICK_GOAL := $(DATA).tick-goal
+TICK_GOAL := $(GENERATED).tick-goal
 RUNTIME := .venv/.installed-runtime
 DEV := .venv/.installed-dev
 
@@ -50,11 +50,11 @@ serve: $(RUNTIME) ## Serve what has been built at http://localhost:8080 without 
 pipeline: generate load dbt-build ## Generate, load and model: ROWS=500000 SEED=42
 
 generate: $(RUNTIME) ## Write the synthetic data set: ROWS= SEED=
-	@$(RECORDED) generate -- $(PY) generator/generate_data.py --rows $(ROWS) --seed $(SEED) --out $(DATA)
+	@$(RECORDED) generate -- $(PY) generator/generate_data.py --rows $(ROWS) --seed $(SEED) --out $(GENERATED)
 	@rm -f $(TICK_GOAL)
 
 load: $(RUNTIME) ## Load the generated data set into raw_staging
-	@$(PY) -m loader load $(DATA)
+	@$(PY) -m loader load $(GENERATED)
 
 import: $(RUNTIME) ## Load a real log: FROM=azure-llm FILE=path
 	@$(PY) -m loader import --from "$(FROM)" "$(FILE)"
@@ -63,9 +63,9 @@ dbt-build: $(RUNTIME) ## Build and test all dbt models: SELECT=tag:core for a pa
 	@$(DBT_BUILD) $(if $(SELECT),--select $(SELECT))
 
 tick: $(RUNTIME) ## Let DAYS=1 go by, or all UNTIL=2026-01-31: generate, load, build and test what they changed
-	@$(RECORDED) generate -- $(PY) generator/generate_data.py --continue $(DATA) \
+	@$(RECORDED) generate -- $(PY) generator/generate_data.py --continue $(GENERATED) \
 		$(if $(UNTIL),--until $(UNTIL),--days $(DAYS) --goal $(TICK_GOAL)) $(if $(TICK_ROWS),--rows $(TICK_ROWS))
-	@$(PY) -m loader load $(DATA)
+	@$(PY) -m loader load $(GENERATED)
 	@DBT_TEST_SCOPE=changed $(DBT_BUILD)
 	@rm -f $(TICK_GOAL)
 
@@ -102,7 +102,7 @@ stop: $(RUNTIME) ## Stop everything that runs in the background
 
 ##@ Full stack
 .PHONY: up up-dev down logs ps secrets metabase-password pins backup restore upgrade-check prune test-stack
-up: ## Build and start the full stack with Docker, wait until it is healthy, print the addresses
+up: ## Build and start the full stack with Docker, wait until it is healthy: DATA=none for no demo data
 	@stack/up.sh
 
 up-dev: ## Start pgAdmin and SonarQube beside it, on this host's own address only

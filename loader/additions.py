@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import psycopg
 from psycopg import sql
@@ -11,7 +12,7 @@ from psycopg.types.json import Jsonb
 from loader.errors import LoadError
 from loader.fill import Target, check_reject_ratio, fill_table
 from loader.ledger import Span, finish_batch, live_batches
-from loader.load import Attempt, Load, Policy, attempt, loaded_text, replace_source
+from loader.load import ADDED, Attempt, Load, Policy, attempt, loaded_text, replace_source
 from loader.partition import PARENT, SCHEMA, add_rows, column_names, current_partition, staged_name
 
 REPEATED = "rows_repeated"
@@ -24,7 +25,8 @@ def add_file(connection: psycopg.Connection, load: Load, policy: Policy) -> str:
     A file that was added before is left alone, unless forced: then its rows are looked at once more, and those that
     are there stay as they are. Raises LoadError and leaves the tables as they were.
     """
-    origin = load.origin
+    origin = replace(load.origin, arguments=load.origin.arguments | {ADDED: True})
+    load = replace(load, origin=origin)
     for done in live_batches(connection, origin.source):
         known = {name: value for name, value in done.arguments.items() if name != REPEATED}
         if (done.data_sha256, known) == (origin.data_sha256, origin.arguments) and not policy.force:

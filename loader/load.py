@@ -39,6 +39,9 @@ from loader.partition import (
 )
 from loader.schema import OWNER, ensure_schema
 
+ADDED = "added"
+"""In a batch's arguments: its file is one of several that make up the source."""
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -131,7 +134,16 @@ def up_to_date(connection: psycopg.Connection, load: Load, policy: Policy) -> st
 
 
 def replace_unless_up_to_date(connection: psycopg.Connection, load: Load, policy: Policy) -> str:
-    """Replace the source unless readers see this very data already; return a summary line."""
+    """Replace the source unless readers see this very data already; return a summary line.
+
+    Raises LoadError where files were added to the source one by one, unless forced: replacing would lose them all.
+    """
+    added = [batch for batch in live_batches(connection, load.origin.source) if batch.arguments.get(ADDED)]
+    if added and not policy.force:
+        raise LoadError(
+            f"expected a source that one file makes up, found {len(added)} files added to {load.origin.source!r};"
+            " --add adds this one to them, --force replaces them, --source NAME keeps it apart"
+        )
     return up_to_date(connection, load, policy) or replace_source(connection, load, policy)
 
 

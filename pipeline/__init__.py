@@ -1,1 +1,1 @@
-"""The container that fills the warehouse: roles and databases, then generate -> load -> dbt build -> forecast."""
+"""The containers that fill the warehouse and keep it up to date: first start, inbox, daily run."""

@@ -1,4 +1,4 @@
-"""Command line of the pipeline container: `python -m pipeline roles | run`."""
+"""Command line of the pipeline container: `python -m pipeline run | work | import | schedule | ...`."""
 
 from __future__ import annotations
 
@@ -6,44 +6,137 @@ import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 
-from pipeline.roles import create_databases
-from pipeline.steps import PipelineError, Settings, run_pipeline, wait_for_server
+from pipeline import jobs, steps
+from pipeline.jobs import JobError
+from pipeline.settings import PipelineError, Settings
+
+LOADER_COMMANDS = ("import", "status")
+"""What goes to the loader as it is: `docker compose run --rm pipeline import --from FORMAT /inbox/file`."""
+EPILOG = """
+examples, each behind `docker compose run --rm pipeline`:
+  work                                          load the inbox and bring everything up to date now
+  daily                                         the whole daily run now: work, retention, backup, freshness
+  import --from azure-llm /inbox/trace.csv      any import of `make import`; --add, --source, --epoch as there
+  import --from litellm --add - < spend.csv     the same from standard input (with `run --rm -T`)
+  status                                        the latest loads
+  run --force                                   every step of the start, done or not
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit status (0 done, 1 failed, 2 misuse)."""
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        if words and words[0] in LOADER_COMMANDS:
+            return _prepared(lambda: _load(words))
+        options = _parser().parse_args(words)
+        return _prepared(lambda: _run(options))
+    except subprocess.CalledProcessError as error:
+        print(f"pipeline: {' '.join(map(str, error.cmd[:5]))} exited with {error.returncode}", file=sys.stderr)
+    except psycopg.Error as error:
+        print(f"pipeline: {' '.join(str(error).split())}; check PGHOST, PGUSER and its password file", file=sys.stderr)
+    except (PipelineError, JobError) as error:
+        print(error, file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline",
-        description="Fill the warehouse of the full stack. The server is the one libpq's variables name; "
-        "PGPASSWORD_FILE names a file with the password.",
-        epilog="examples: python -m pipeline run | ROWS=1000 python -m pipeline run | python -m pipeline run --force",
+        description="Fill the warehouse of the full stack and keep it up to date. The server is the one that libpq's"
+        " variables name; PGPASSWORD_FILE names a file with the password.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("roles", help="create roles, databases and raw tables; set passwords (needs a superuser)")
     run = commands.add_parser("run", help="generate, load, model and forecast what is not there yet")
     run.add_argument("--force", action="store_true", help="run every step, done or not")
-    options = parser.parse_args(arguments)
-    try:
-        use_password_file()
-        wait_for_server()
-        if options.command == "roles":
-            create_databases()
-        else:
-            run_pipeline(Settings.from_environment(os.environ), force=options.force)
-    except subprocess.CalledProcessError as error:
-        print(f"pipeline: {' '.join(map(str, error.cmd[:5]))} exited with {error.returncode}", file=sys.stderr)
-        return 1
-    except psycopg.Error as error:
-        print(f"pipeline: {' '.join(str(error).split())}; check PGHOST, PGUSER and its password file", file=sys.stderr)
-        return 1
-    except PipelineError as error:
-        print(error, file=sys.stderr)
-        return 1
+    commands.add_parser("work", help="load the inbox and bring everything up to date with it")
+    commands.add_parser("daily", help="work, whatever is new or not, then retention, backup and the freshness check")
+    commands.add_parser("schedule", help="look into the inbox and do the daily run at DAILY_RUN_AT, for ever")
+    commands.add_parser("import", help="load a real log: the loader's own command, `import --help` lists the formats")
+    commands.add_parser("status", help="print the latest loads")
+    for name, text in STEPS.items():
+        commands.add_parser(name, help=text)
+    return parser
+
+
+def _prepared(command: Callable[[], int]) -> int:
+    use_password_file()
+    steps.wait_for_server()
+    return command()
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command == "roles":
+        from pipeline.roles import create_databases
+
+        create_databases()
+        return 0
+    settings = Settings.from_environment(os.environ)
+    if options.command == "run":
+        steps.run_pipeline(settings, force=options.force)
+    elif options.command == "work":
+        steps.run_work(settings)
+    elif options.command == "daily":
+        steps.run_daily(settings)
+    elif options.command == "schedule":
+        from pipeline.scheduler import run_scheduler
+
+        run_scheduler(settings)
+    else:
+        print(_step(options.command, settings), file=sys.stderr)
     return 0
+
+
+STEPS = {
+    "inbox": "step: import what lies in the inbox",
+    "retention": "step: drop what is older than RETENTION_MONTHS",
+    "export": "step: write what the site shows",
+    "site": "step: wait for the site of the newest export",
+    "backup": "step: have both databases dumped",
+}
+
+
+def _step(name: str, settings: Settings) -> str:
+    """Do one step of a run in this process; return what was done."""
+    if name == "inbox":
+        from pipeline.importing import import_inbox  # needs the loader, which a scheduler that sleeps does not
+
+        return import_inbox(settings)
+    if name == "retention":
+        from pipeline.retention import drop_old_months
+
+        return drop_old_months(settings)
+    if name == "export":
+        steps.export_site(settings)
+        return "export: done"
+    if name == "site":
+        job = steps.site_job(settings)
+        return f"site: {jobs.wait(job, job.wanted.read_text(encoding='utf-8').strip())}"
+    job = steps.backup_job(settings)
+    return f"backup: {jobs.wait(job, jobs.ask(job))}"
+
+
+def _load(words: list[str]) -> int:
+    """Run the loader's own command; a file named `-` is standard input."""
+    if words[-1] != "-":
+        return subprocess.run([sys.executable, "-m", "loader", *words]).returncode
+    folder = Path(os.environ.get("PIPELINE_DATA_DIR") or "/data")
+    spool = folder / f"stdin-{os.getpid()}.csv"  # not in /tmp, which is memory here
+    try:
+        with spool.open("wb") as file:
+            while block := sys.stdin.buffer.read(1 << 20):
+                file.write(block)
+        return subprocess.run([sys.executable, "-m", "loader", *words[:-1], str(spool)]).returncode
+    finally:
+        spool.unlink(missing_ok=True)
 
 
 def use_password_file() -> None:

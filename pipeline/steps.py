@@ -1,4 +1,4 @@
-"""Generate -> load -> dbt build -> forecast -> export -> docs; a step whose result is there is skipped.
+"""The steps of a run: generate -> load -> inbox -> dbt build -> forecast -> export -> docs; what is done is skipped.
 
 Every step leaves its start and end, failures included, in ops.pipeline_events (`python -m warehouse run`; the loader
 does so itself).
@@ -9,21 +9,25 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from pipeline import inbox
+from pipeline.jobs import Job, ask
+from pipeline.lock import run_lock
+from pipeline.settings import DEMO, REPOSITORY, PipelineError, Settings
+
 SOURCE = "synthetic"
 DOCS_FILES = ("index.html", "index.html.gz")
 SERVER_TIMEOUT_S = 120
 FORECAST_WORKERS = 2  # as many as the container has processors; the machine may have more
-REPOSITORY = Path(__file__).resolve().parent.parent
 MADE_BY = (
     "dbt_project",
     "forecaster",
@@ -33,41 +37,61 @@ MADE_BY = (
 )  # what the models and exports depend on
 
 
-class PipelineError(Exception):
-    """The pipeline cannot run; the message says what to do."""
+def run_pipeline(settings: Settings, force: bool = False) -> None:
+    """Bring the warehouse to what `settings` ask for; one line per step to stderr. The start of the stack does this."""
+    with run_lock():
+        fill(settings, force)
+        load_inbox(settings)
+        build(settings, force)
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What to generate and where to keep it."""
+def run_work(settings: Settings) -> None:
+    """Load what lies in the inbox and bring everything up to date with it. Raises PipelineError where a step fails."""
+    with run_lock():
+        is_loaded = load_inbox(settings)
+        if build(settings, tests="changed"):
+            run_step("site")
+    if not is_loaded:
+        raise PipelineError("pipeline: inbox: expected every file to be loaded, found others; see inbox/failed")
 
-    rows: int
-    seed: int
-    data: Path
-    docs: Path
-    report_tz: str
 
-    @staticmethod
-    def from_environment(environment: Mapping[str, str]) -> Settings:
-        """Read ROWS, SEED, REPORT_TZ, PIPELINE_DATA_DIR, DOCS_DIR; raises PipelineError on a number that is none."""
-        numbers = {"ROWS": environment.get("ROWS") or "500000", "SEED": environment.get("SEED") or "42"}
-        wrong = [
-            f"{name}: expected a whole number, found {value}" for name, value in numbers.items() if not value.isdigit()
-        ]
-        if wrong:
-            raise PipelineError(f"pipeline: {'; '.join(wrong)}; change it in .env")
-        return Settings(
-            rows=int(numbers["ROWS"]),
-            seed=int(numbers["SEED"]),
-            data=Path(environment.get("PIPELINE_DATA_DIR") or "/data"),
-            docs=Path(environment.get("DOCS_DIR") or "/docs"),
-            report_tz=environment.get("REPORT_TZ") or "UTC",
+def run_daily(settings: Settings) -> None:
+    """Do the daily run. A step that fails is named at the end, by a PipelineError; those that need it are left out."""
+    failed: list[str] = []
+
+    def attempted(name: str, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except (PipelineError, psycopg.Error) as error:
+            print(" ".join(str(error).split()), file=sys.stderr, flush=True)
+            failed.append(name)
+
+    with run_lock():
+        attempted("inbox", lambda: run_step("inbox"))
+        attempted("build", lambda: build(settings, force=True))
+        if settings.retention_months and not failed:  # what was not built would be dropped without a trace
+            attempted("retention", lambda: run_step("retention"))
+            attempted("build", lambda: build(settings))
+        attempted("site", lambda: run_step("site"))
+        attempted("backup", lambda: run_step("backup"))
+        target = settings.data / "dbt_target"
+        freshness = dbt(settings, target, "source", "freshness", "--output", target / "sources.json")
+        attempted("freshness", lambda: run_recorded("freshness", freshness))
+    if failed:
+        raise PipelineError(
+            f"pipeline: daily: expected every step to succeed, found {', '.join(failed)} failed;"
+            " the lines above say why, the next run tries again"
         )
 
 
-def run_pipeline(settings: Settings, force: bool = False) -> None:
-    """Bring the warehouse to what `settings` ask for; one line per step to stderr."""
+def fill(settings: Settings, force: bool = False) -> None:
+    """Generate and load the demo's data set, where the warehouse is to hold it."""
     generated = settings.data / "generated"
+    if settings.data_set != DEMO:
+        stays = count_of_source(SOURCE)
+        kept = f"; its {stays:,} requests of an earlier start stay until `make remove SOURCE={SOURCE}`" if stays else ""
+        report("generate", f"skipped: DATA={settings.data_set} asks for no demo data{kept}")
+        return
     if force or not is_generated(generated, settings):
         options = ["--rows", settings.rows, "--seed", settings.seed, "--out", generated]
         run_recorded("generate", [sys.executable, "generator/generate_data.py", *options])
@@ -77,26 +101,59 @@ def run_pipeline(settings: Settings, force: bool = False) -> None:
         run_program("load", [sys.executable, "-m", "loader", "load", generated])
     else:
         report("load", "skipped: the latest load is of this data set")
-    wanted = {"batches": latest_batches(), "made_by": digest(MADE_BY), "report_tz": settings.report_tz}
+
+
+def load_inbox(settings: Settings) -> bool:
+    """Load what lies in the inbox, if anything does; return whether all of it could be. A bad file stops no other."""
+    if not inbox.look(settings.inbox):
+        return True
+    try:
+        run_step("inbox")
+    except PipelineError as error:
+        print(error, file=sys.stderr, flush=True)
+        return False
+    return True
+
+
+def build(settings: Settings, force: bool = False, tests: str = "all") -> bool:
+    """Build and export unless that was done from these loads by these files; return whether anything was."""
+    wanted = {
+        "batches": latest_batches(),
+        "dropped": latest_drop(),
+        "made_by": digest(MADE_BY),
+        "report_tz": settings.report_tz,
+    }
     marker = settings.data / "built.json"
-    if force or read_json(marker) != wanted or not all((settings.docs / name).exists() for name in DOCS_FILES):
-        marker.unlink(missing_ok=True)
-        model(settings)
-        marker.write_text(json.dumps(wanted, sort_keys=True), encoding="utf-8")
-    else:
+    if not force and read_json(marker) == wanted and all((settings.docs / name).exists() for name in DOCS_FILES):
         report("dbt-build", "skipped: built from these loads by these files")
+        return False
+    marker.unlink(missing_ok=True)
+    model(settings, tests)
+    marker.write_text(json.dumps(wanted, sort_keys=True), encoding="utf-8")
+    return True
 
 
-def model(settings: Settings) -> None:
+def model(settings: Settings, tests: str = "all") -> None:
     """Build the models, forecast from them, and write what the site shows of both."""
     target = settings.data / "dbt_target"
     # Unit tests check the code, not the data: `make test` runs them.
-    build = dbt(settings, target, "build", "--exclude-resource-type", "unit_test")
-    run_recorded("dbt-build", build, "--record-dbt", target)
+    command = dbt(settings, target, "build", "--exclude-resource-type", "unit_test")
+    run_recorded("dbt-build", command, "--record-dbt", target, DBT_TEST_SCOPE=tests)
     run_recorded("forecast", [sys.executable, "-m", "forecaster", "batch", "--workers", FORECAST_WORKERS])
-    export_site(settings, target)  # before the docs, which write a run_results.json of their own
+    run_step("export")  # before the docs, which write a run_results.json of their own
     run_program("dbt docs", dbt(settings, target, "docs", "generate", "--static"))
     publish_docs(target / "static_index.html", settings.docs)
+    ask(site_job(settings))
+
+
+def site_job(settings: Settings) -> Job:
+    """Return the job of building the site from the newest export."""
+    return Job("site", "site-build", settings.data / "jobs", settings.site)
+
+
+def backup_job(settings: Settings) -> Job:
+    """Return the job of dumping the databases."""
+    return Job("backup", "backup", settings.data / "jobs", settings.backups)
 
 
 def wait_for_server() -> None:
@@ -132,6 +189,14 @@ def is_loaded(generated: Path) -> bool:
         return connection.execute(query, [SOURCE]).fetchone() == (manifest,)
 
 
+def count_of_source(source: str) -> int:
+    """Return how many requests of a source the warehouse holds, by the loader's own count."""
+    query = "select coalesce(sum(rows_loaded), 0) from raw_staging.live_batches where source = %s"
+    with psycopg.connect("") as connection:
+        row = connection.execute(query, [source]).fetchone()
+    return int(row[0]) if row else 0
+
+
 def latest_batches() -> list[list[str]]:
     """Return source and finish time of every source's latest load: what the models were, or will be, built from."""
     query = """
@@ -140,6 +205,15 @@ def latest_batches() -> list[list[str]]:
     """
     with psycopg.connect("") as connection:
         return [list(row) for row in connection.execute(query)]
+
+
+def latest_drop() -> str | None:
+    """Return the time before which requests were dropped for their age, None where none were."""
+    with psycopg.connect("") as connection:
+        if connection.execute("select to_regclass('ops.dropped_requests') is null").fetchone() == (True,):
+            return None
+        row = connection.execute("select max(dropped_before)::text from ops.dropped_requests").fetchone()
+    return row[0] if row else None
 
 
 def digest(names: Sequence[str]) -> str:
@@ -151,16 +225,16 @@ def digest(names: Sequence[str]) -> str:
     return total.hexdigest()
 
 
-def dbt(settings: Settings, target: Path, *words: str) -> list[object]:
+def dbt(settings: Settings, target: Path, *words: object) -> list[object]:
     """Return a dbt command whose target and logs go to the data volume; the project itself is read-only."""
     project = REPOSITORY / "dbt_project"
     folders = ["--project-dir", project, "--profiles-dir", project, "--target-path", target]
     return [Path(sys.executable).parent / "dbt", *words, *folders, "--log-path", settings.data / "dbt_logs"]
 
 
-def export_site(settings: Settings, target: Path) -> None:
+def export_site(settings: Settings) -> None:
     """Write what the site shows, read from the warehouse as portfolio_reader."""
-    site = settings.data / "site"
+    site, target = settings.data / "site", settings.data / "dbt_target"
     paths = ["--out", site, "--target", target, "--generated", settings.data / "generated"]
     run_program("export site", [sys.executable, "-m", "frontend.export", *paths])
     run_program("export dashboards", [sys.executable, "-m", "metabase", "export", "--out", site / "dashboards"])
@@ -181,15 +255,21 @@ def publish(source: Path, destination: Path) -> None:
     staging.replace(destination)
 
 
-def run_recorded(name: str, words: Sequence[object], *options: object) -> None:
+def run_step(name: str) -> None:
+    """Run one of this program's own steps as a child, recorded under its name."""
+    run_recorded(name, [sys.executable, "-m", "pipeline", name])
+
+
+def run_recorded(name: str, words: Sequence[object], *options: object, **environment: str) -> None:
     """Run a program with its start and end recorded under `name`, see run_program."""
-    run_program(name, [sys.executable, "-m", "warehouse", "run", name, *options, "--", *words])
+    run_program(name, [sys.executable, "-m", "warehouse", "run", name, *options, "--", *words], environment)
 
 
-def run_program(name: str, words: Sequence[object]) -> None:
+def run_program(name: str, words: Sequence[object], environment: Mapping[str, str] | None = None) -> None:
     """Run a program in the repository's folder; raises PipelineError when it fails."""
     started = time.monotonic()
-    status = subprocess.run([str(word) for word in words], cwd=REPOSITORY).returncode
+    variables = {**os.environ, **(environment or {})}
+    status = subprocess.run([str(word) for word in words], cwd=REPOSITORY, env=variables).returncode
     if status != 0:
         raise PipelineError(
             f"pipeline: {name}: expected it to succeed, found exit status {status}; see its last lines above"

@@ -10,7 +10,7 @@ databases=(tokenscope metabase)
 from=${1:-}
 if [ ! -f "${from:-.}/SHA256SUMS" ]; then
     echo "restore: expected the folder of a backup, found ${from:-none}; name one of:" >&2
-    find "${BACKUP_DIR:-backups}" -mindepth 1 -maxdepth 1 -type d ! -name '.*' 2>/dev/null | sort | sed 's/^/  FROM=/' >&2
+    find "${BACKUP_DIR:-backups}" -mindepth 1 -maxdepth 2 -type d -name '[0-9]*Z' 2>/dev/null | sort | sed 's/^/  FROM=/' >&2
     exit 2
 fi
 sha256_holds "$from" || {
@@ -21,7 +21,7 @@ in_server() { docker compose exec -T portfolio_db "$@"; }
 sql() { in_server psql -XAtq -v ON_ERROR_STOP=1 -U postgres -d postgres -c "$1"; }
 
 stack/secrets.sh
-docker compose stop metabase forecaster pipeline metabase-provision site-build >/dev/null 2>&1 || true
+docker compose stop scheduler backup metabase forecaster pipeline metabase-provision site-build >/dev/null 2>&1 || true
 # The server with its roles, which a dump does not hold.
 docker compose up --detach --wait portfolio_db
 docker compose run --rm --no-deps -T roles >/dev/null

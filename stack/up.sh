@@ -110,6 +110,9 @@ start_services() {
 }
 
 stack/secrets.sh
+stack/folders.sh
+STACK_COMMIT=$(git describe --always --dirty 2>/dev/null || echo unknown) # for the scheduled backups' versions.txt
+export STACK_COMMIT
 # An attestation holds the time, so an image that is built again would be another, and its containers replaced.
 export BUILDX_NO_DEFAULT_ATTESTATIONS=1
 build_images

@@ -54,7 +54,8 @@ check_postgres() {
 
 check_backup() {
     local hours=${BACKUP_MAX_AGE_H:-24}
-    newest=$(find "$folder" -mindepth 1 -maxdepth 1 -type d ! -name '.*' -mmin "-$((hours * 60))" 2>/dev/null | sort | tail -n 1)
+    newest=$(find "$folder" -mindepth 1 -maxdepth 2 -type d -name '[0-9]*Z' -mmin "-$((hours * 60))" 2>/dev/null |
+        awk -F/ '{print $NF, $0}' | sort | tail -n 1 | cut -d ' ' -f 2-)
     if [ -z "$newest" ]; then
         problem "backup: expected one of the last $hours h in $folder, found none; run 'make backup'"
     elif ! sha256_holds "$newest"; then

@@ -67,10 +67,13 @@ def test_file_with_too_many_bad_rows_adds_nothing(loader: Any, tmp_path: Path) -
     assert loader.value("select count(*) from raw_staging.rejected_rows") == 2
 
 
-def test_replacing_import_still_replaces_what_was_added(loader: Any, tmp_path: Path) -> None:
+def test_replacing_what_was_added_needs_force(loader: Any, tmp_path: Path) -> None:
     for number, path in enumerate(("a.csv", "b.csv")):
         loader.succeeds(*ADD, spend_log(tmp_path, path, range(number * 5, number * 5 + 5)))
-    loader.succeeds("import", "--from", "litellm", spend_log(tmp_path, "c.csv", range(100, 103)))
+    replacing = ("import", "--from", "litellm", spend_log(tmp_path, "c.csv", range(100, 103)))
+    assert "found 2 files added to 'litellm'" in loader.fails(*replacing)
+    assert loader.request_count("litellm") == 10
+    loader.succeeds(*replacing, "--force")
     assert loader.request_count("litellm") == 3
     assert "5 api_requests loaded" in loader.succeeds(*ADD, tmp_path / "a.csv")
 

@@ -34,6 +34,7 @@ ORDER = [
     "test_dev_profile",
     "test_backup",
     "test_faults",
+    "test_real_data",
     "test_upgrade",
     "test_stop",
 ]

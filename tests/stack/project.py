@@ -14,8 +14,11 @@ from tests.stack.engine import REPOSITORY, Engine
 from tests.stack.patience import COMMAND_HANG_S, wait_until
 
 HTTP_PORT, HTTPS_PORT = 80, 443
-LONG_RUNNING = ["portfolio_db", "metabase", "forecaster", "frontend", "error-pages", "traefik"]
-ONE_SHOTS = ["roles", "pipeline", "metabase-provision", "site-build"]
+LONG_RUNNING = [
+    *("portfolio_db", "metabase", "forecaster", "frontend", "error-pages", "traefik"),
+    *("site-build", "scheduler", "backup"),
+]
+ONE_SHOTS = ["roles", "pipeline", "metabase-provision"]
 
 
 def without_digests(path: Path) -> None:
@@ -58,6 +61,10 @@ class Project:
             "MFLAGS",
             "ROWS",
             "SEED",
+            "DATA",
+            "DAILY_RUN_AT",
+            "RETENTION_MONTHS",
+            "BACKUP_",
             "REPORT_TZ",
             "DOMAIN",
             "PUBLIC",

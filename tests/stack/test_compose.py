@@ -60,7 +60,7 @@ def test_compose_accepts_the_file_with_every_profile(project: Project) -> None:
     assert project.compose("--profile", "dev", "config", "--quiet") == ""
     assert set(project.compose("config", "--services").split()) == {
         *("traefik", "portfolio_db", "roles", "pipeline", "metabase", "metabase-provision"),
-        *("forecaster", "site-build", "frontend", "error-pages"),
+        *("forecaster", "site-build", "frontend", "error-pages", "scheduler", "backup"),
     }
 
 

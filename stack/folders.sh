@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Makes the folders of this clone that containers write to, with the rights they need: inbox/ and backups/scheduled/.
+# Their users (10001 and 999) are nobody's on this machine. Safe to run again.
+#
+# Usage: stack/folders.sh            environment: INBOX_GROUP (10001, used by root only)
+# inbox/ is open to everybody who can log in here, unless root makes it: then to the group INBOX_GROUP alone.
+# backups/ is closed to all but its owner, and open inside, since only its owner can get that far.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+group=${INBOX_GROUP:-10001}
+formats="azure-llm burstgpt litellm"
+
+mkdir -p inbox/done inbox/failed backups/scheduled
+for format in $formats; do mkdir -p "inbox/$format"; done
+# Folders that somebody else made are left as they are.
+for folder in inbox inbox/*/; do
+    if [ "$(id -u)" = 0 ]; then
+        chown "10001:$group" "$folder" && chmod 2770 "$folder"
+    else
+        chmod 777 "$folder" 2>/dev/null || true
+    fi
+done
+chmod 700 backups
+chmod 777 backups/scheduled
