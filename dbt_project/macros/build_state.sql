@@ -5,6 +5,7 @@
   ops.fact_changes    one row per range of time that a build of fct_api_requests rewrote, in order
   ops.applied_changes one row per model built from the fact: the last of those changes in it, and its code's checksum
   ops.applied_prices  the price periods the fact was priced with
+  ops.dropped_requests  the time before which requests were dropped for their age, where any were (pipeline/retention.py)
   ops.tested_changes  the last change that a whole build tested; ops.test_window: the time from which on that is not so
 
   Each is written in the transaction that writes the table it speaks of.
@@ -41,6 +42,7 @@
         valid_from timestamptz not null,
         valid_to timestamptz
     );
+    create table if not exists ops.dropped_requests (dropped_before timestamptz not null);
     create table if not exists ops.tested_changes (change_id bigint not null);
     insert into ops.tested_changes
     select 0

@@ -2,7 +2,11 @@
     config(
         materialized='incremental',
         unique_key='batch_id',
-        post_hook="delete from {{ this }} where batch_id not in (select batch_id from ({{ current_batches() }}) as batches)",
+        post_hook=[
+            "delete from {{ this }} where batch_id not in (select batch_id from ({{ current_batches() }}) as batches)",
+            "delete from {{ this }} where batch_id in (select batch_id from raw_staging.load_batches"
+            ~ " where first_requested_at < (select max(dropped_before) from ops.dropped_requests))",
+        ],
     )
 }}
 
@@ -72,8 +76,11 @@ counted as (
         ) - batches.rows_of_others as rows_in_fact,
         batches.finished_at as loaded_at
     from spans as batches
+    -- A batch of which requests were dropped for their age is whole no more, and so are those that overlap with it.
+    where
+        coalesce(batches.span_from >= (select max(dropped_before) from ops.dropped_requests), true)
     {% if is_incremental() %}
-        where batches.batch_id > (select coalesce(max(built.batch_id), 0) from {{ this }} as built)
+            and batches.batch_id > (select coalesce(max(built.batch_id), 0) from {{ this }} as built)
     {% endif %}
 
 ),
