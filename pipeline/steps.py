@@ -75,7 +75,7 @@ def run_daily(settings: Settings) -> None:
         attempted("site", lambda: run_step("site"))
         attempted("backup", lambda: run_step("backup"))
         target = settings.data / "dbt_target"
-        freshness = dbt(settings, target, "source", "freshness", "--output", target / "sources.json")
+        freshness = dbt(settings, target, "source", "freshness")
         attempted("freshness", lambda: run_recorded("freshness", freshness))
     if failed:
         raise PipelineError(

@@ -78,10 +78,10 @@ counted as (
     from spans as batches
     -- A batch of which requests were dropped for their age is whole no more, and so are those that overlap with it.
     where
-        coalesce(batches.span_from >= (select max(dropped_before) from ops.dropped_requests), true)
-    {% if is_incremental() %}
+        coalesce(batches.span_from >= (select max(dropped.dropped_before) from ops.dropped_requests as dropped), true)
+        {% if is_incremental() %}
             and batches.batch_id > (select coalesce(max(built.batch_id), 0) from {{ this }} as built)
-    {% endif %}
+        {% endif %}
 
 ),
 
