@@ -18,6 +18,7 @@ from benchmarks.forecasts import measure_forecasts
 from benchmarks.measure import machine_text
 from benchmarks.pipeline import measure_pipeline
 from warehouse.connection import WarehouseUnavailable, connect, connection_environment
+from warehouse.unexpected import guarded
 
 APP_ROWS = 500_000
 """The forecaster is measured up to this many requests: it reads hours, so that more of them change nothing."""
@@ -58,4 +59,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main, "benchmarks"))

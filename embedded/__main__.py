@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from embedded.postgres import EmbeddedPostgres, EmbeddedPostgresError
+from warehouse.unexpected import guarded
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,4 +66,4 @@ def run(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main, "embedded"))

@@ -11,6 +11,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from forecaster.cli import parser, run
 from forecaster.series import SeriesError
 from warehouse.connection import WarehouseUnavailable
+from warehouse.unexpected import guarded
 
 
 def main() -> int:
@@ -27,4 +28,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main, "forecaster"))

@@ -16,6 +16,7 @@ from generator.goal import towards_goal
 from generator.manifest import MANIFEST_NAME, PARTIAL_NAME, TableFile, is_up_to_date, listed_files
 from generator.options import LATEST_END, Continuation, Job, build_parser, checked_continuation, checked_job
 from generator.ticks import Chain, Command, finish_publishing, read_chain, tick_folders
+from warehouse.unexpected import guarded
 
 # NumPy, Arrow, Faker and tqdm are imported where they are needed: an up-to-date data set is found without them.
 
@@ -141,4 +142,4 @@ def _refuse_foreign_files(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main, "generate"))

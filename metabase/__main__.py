@@ -3,5 +3,6 @@
 import sys
 
 from metabase.cli import main
+from warehouse.unexpected import guarded
 
-sys.exit(main())
+sys.exit(guarded(main, "metabase"))

@@ -14,6 +14,7 @@ import psycopg
 from pipeline import jobs, steps
 from pipeline.jobs import JobError
 from pipeline.settings import PipelineError, Settings
+from warehouse.unexpected import guarded
 
 LOADER_COMMANDS = ("import", "status")
 """What goes to the loader as it is: `docker compose run --rm pipeline import --from FORMAT /inbox/file`."""
@@ -153,4 +154,4 @@ def use_password_file() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main, "pipeline"))

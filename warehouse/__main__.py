@@ -14,6 +14,7 @@ from warehouse.connection import WarehouseUnavailable, connect, connection_envir
 from warehouse.dbt_results import DbtResultsError, record_dbt_results
 from warehouse.run import run_recorded
 from warehouse.summary import summary_text
+from warehouse.unexpected import guarded
 
 DBT_TARGET = Path("dbt_project/target")
 EXAMPLES = """examples:
@@ -110,4 +111,4 @@ def replace_process(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main, "warehouse"))

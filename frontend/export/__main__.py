@@ -15,6 +15,7 @@ import psycopg
 
 from frontend.export import artifacts, contract, distributions, forecasts, operations, repository, traffic
 from warehouse.connection import READER, WarehouseUnavailable, connect
+from warehouse.unexpected import guarded
 
 Json = dict[str, Any]
 
@@ -163,4 +164,4 @@ def _write(path: Path, document: Json) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main, "site-data"))
