@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from embedded.postgres import EmbeddedPostgres, EmbeddedPostgresError
+from embedded.errors import EmbeddedPostgresError
+from embedded.postgres import EmbeddedPostgres
 from warehouse.unexpected import guarded
 
 

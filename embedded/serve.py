@@ -14,13 +14,16 @@ from pathlib import Path
 
 import psutil
 
+from embedded.account import make_private
 from embedded.paths import DOCS, REPOSITORY, SITE, data_directory
 from embedded.postgres import EmbeddedPostgres
+from embedded.process import birth, is_gone_within, is_held, take_lock
 from embedded.proxy import FIRST_PORT, free_port, traefik_program, write_configuration
 from embedded.supervisor import POLL_S, Program, Supervisor
 
 READY_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 20.0
+LOCK_WAIT_S = 1.0  # longer than anybody who asks for the lock holds it
 BIND_HOST = "127.0.0.1"
 
 
@@ -34,34 +37,38 @@ class Route:
 
 
 def pid_file() -> Path:
-    """Return the file that names the running front door: its process id, then its port."""
+    """Return the file that names the running front door: process id, port, start of the process."""
     return data_directory() / "run-serve.pid"
+
+
+def lock_file() -> Path:
+    """Return the file that the front door holds a lock on as long as it runs, however it ends."""
+    return data_directory() / "run-serve.lock"
 
 
 def running_server() -> tuple[psutil.Process, int] | None:
     """Return the front door's process and port where one runs for this clone."""
     try:
-        pid, port = map(int, pid_file().read_text().split())
-        process = psutil.Process(pid)
-        is_ours = process.status() != psutil.STATUS_ZOMBIE and "embedded" in " ".join(process.cmdline())
-        return (process, port) if is_ours else None
+        pid, port, started = pid_file().read_text().split()
+        is_ours = is_held(lock_file()) and birth(int(pid)) == started
+        return (psutil.Process(int(pid)), int(port)) if is_ours else None
     except (OSError, ValueError, psutil.Error):
         return None
 
 
 def stop_server() -> bool:
-    """Stop the front door of this clone; return whether one ran."""
+    """Stop the front door of this clone; return whether one ran. What a killed one left is removed."""
     found = running_server()
-    if found is None:
-        return False
-    process, _ = found
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(STOP_TIMEOUT_S)
-    except psutil.TimeoutExpired:
-        process.kill()  # its children go with it, see supervisor.py
-    pid_file().unlink(missing_ok=True)
-    return True
+    if found is not None:
+        process, _ = found
+        process.send_signal(signal.SIGINT)
+        if not is_gone_within(process, STOP_TIMEOUT_S):
+            process.kill()  # its children go with it, see supervisor.py
+            is_gone_within(process, STOP_TIMEOUT_S)
+    if not is_held(lock_file()):
+        pid_file().unlink(missing_ok=True)
+        ready_file().unlink(missing_ok=True)
+    return found is not None
 
 
 def routes_and_programs(port: int) -> tuple[list[Route], list[Program]]:
@@ -108,10 +115,28 @@ def answers(url: str) -> bool:
 
 def serve() -> int:
     """Run the front door until Ctrl-C, which stops all, the embedded PostgreSQL included; return the exit status."""
+    make_private(data_directory())
+    lock = take_lock(lock_file(), LOCK_WAIT_S)
+    if lock is None:
+        return report_running()
+    try:
+        return serve_alone()
+    finally:
+        os.close(lock)
+
+
+def report_running() -> int:
+    """Say where the front door that holds the lock is; return the exit status, 1 where it does not answer yet."""
     found = running_server()
-    if found is not None:
-        report(f"already served at http://localhost:{found[1]}/; `make stop` stops it")
-        return 0
+    if found is None:
+        report("serve: expected no other, found one that is starting; wait a moment and run the command again")
+        return 1
+    report(f"already served at http://localhost:{found[1]}/; `make stop` stops it")
+    return 0
+
+
+def serve_alone() -> int:
+    """Run the front door, whose lock is ours; return the exit status."""
     port = free_port(BIND_HOST, FIRST_PORT)
     if port != FIRST_PORT:
         report(f"port {FIRST_PORT} is taken: using {port}")
@@ -121,8 +146,8 @@ def serve() -> int:
         return 1
     supervisor = Supervisor(programs, data_directory() / "logs", report)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    pid_file().parent.mkdir(parents=True, exist_ok=True)
-    pid_file().write_text(f"{os.getpid()} {port}\n")
+    ready_file().unlink(missing_ok=True)
+    pid_file().write_text(f"{os.getpid()} {port} {birth(os.getpid())}\n")
     try:
         supervisor.start()
         return watch(supervisor, routes, port)
@@ -166,14 +191,14 @@ def ready_file() -> Path:
 
 def serve_detached() -> int:
     """Start the front door in the background, wait until it is ready; return the exit status."""
-    found = running_server()
-    if found is not None:
-        report(f"already served at http://localhost:{found[1]}/; `make stop` stops it")
-        return 0
+    if is_held(lock_file()):
+        return report_running()
+    make_private(data_directory())
     log = data_directory() / "logs" / "serve.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
     ready_file().unlink(missing_ok=True)
-    with log.open("wb") as output:
+    with log.open("ab") as output:  # appending: it is moved on while it grows, see logs.py
         process = subprocess.Popen(
             [sys.executable, "-m", "embedded", "serve"],
             cwd=REPOSITORY,
@@ -184,7 +209,7 @@ def serve_detached() -> int:
         )
     while process.poll() is None and not ready_file().exists():
         time.sleep(POLL_S)
-    sys.stderr.write(log.read_text())
+    sys.stderr.write(log.read_text(errors="replace"))
     if process.poll() is None:
         report("running in the background; `make stop` stops it")
         return 0

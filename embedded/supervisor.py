@@ -12,13 +12,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from embedded.logs import rotate_all
+
 POLL_S = 0.2
 FIRST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 30.0
 STABLE_AFTER_S = 60.0
 """A child that ran this long is taken as healthy: its next crash is restarted without delay again."""
 STOP_TIMEOUT_S = 8.0
-LOG_LIMIT_BYTES = 10_000_000
+LOGS_EVERY_S = 5.0
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
@@ -54,16 +56,20 @@ class Supervisor:
         self._children = [_Child(program) for program in programs]
         self._logs = logs
         self._report = report
+        self._logs_due_at = 0.0
 
     def start(self) -> None:
         """Start every program that does not run."""
-        self._logs.mkdir(parents=True, exist_ok=True)
+        self._logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         for child in self._children:
             self._start(child)
 
     def check(self) -> None:
-        """Look at every child once: report those that ended, restart those whose wait is over."""
+        """Look at every child once: report those that ended, restart those whose wait is over. Move on large logs."""
         now = time.monotonic()
+        if now >= self._logs_due_at:
+            rotate_all(self._logs, time.time())
+            self._logs_due_at = now + LOGS_EVERY_S
         for child in self._children:
             if child.process is not None and child.process.poll() is not None:
                 self._note_crash(child, now)
@@ -89,10 +95,7 @@ class Supervisor:
 
     def _start(self, child: _Child) -> None:
         program = child.program
-        log = self.log_of(program.name)
-        if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
-            log.replace(log.with_suffix(".log.1"))
-        with log.open("ab") as output:
+        with self.log_of(program.name).open("ab") as output:  # appending: it is moved on while it grows, see logs.py
             child.process = subprocess.Popen(
                 program.command,
                 cwd=program.directory,

