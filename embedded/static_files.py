@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import uvicorn
@@ -10,6 +11,7 @@ from starlette.routing import BaseRoute, Mount
 
 from embedded.paths import DOCS, SITE
 from embedded.precompressed import PrecompressedFiles
+from embedded.static_policy import static_policy
 
 
 def application() -> Starlette:
@@ -18,7 +20,7 @@ def application() -> Starlette:
     routes: list[BaseRoute] = [
         Mount(path, PrecompressedFiles(directory=folder, html=True)) for path, folder in folders if folder.is_dir()
     ]
-    return Starlette(routes=routes)
+    return Starlette(routes=routes, middleware=static_policy(os.environ))
 
 
 if __name__ == "__main__":
