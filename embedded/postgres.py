@@ -38,8 +38,10 @@ SOCKET_PATH_LIMIT_BYTES = 103  # sun_path is 104 bytes on macOS and 108 on Linux
 SOCKET_PATH_PLAIN = re.compile(r"[A-Za-z0-9/._@+-]+")
 UNUSABLE_IN_PROGRAM_PATH = re.compile(r'["$`\\\n]')
 START_TIMEOUT_S = 60
-LINGERING_S = 15.0
-"""How long the processes of a server that was killed may take to notice."""
+STOP_TIMEOUT_S = 60.0
+RECOVERY_TIMEOUT_S = 30.0
+LINGERING_S = 5.0
+"""How long the processes of a server that was killed may take to notice, before they are ended."""
 CLOCK_TOLERANCE_S = 5.0
 
 
@@ -86,8 +88,7 @@ class EmbeddedPostgres:
 
     def is_running(self) -> bool:
         """Return whether the server accepts connections, judged by its pid file and process."""
-        lines = self._pid_file_lines()
-        return len(lines) >= 8 and lines[7].strip() == "ready" and self._postmaster() is not None
+        return self._is_ready() and self._postmaster() is not None
 
     def ensure_running(self) -> dict[str, str]:
         """Create the cluster and start the server where needed; return its libpq variables.
@@ -116,13 +117,25 @@ class EmbeddedPostgres:
             process = self._postmaster()
             if process is None:
                 return False
-            process.send_signal(signal.SIGINT)  # not pg_ctl: it trusts whatever process the pid file names
-            if not is_gone_within(process, START_TIMEOUT_S):
-                raise EmbeddedPostgresError(
-                    f"embedded PostgreSQL: expected process {process.pid} to end within {START_TIMEOUT_S} s, found it "
-                    f"running; see {self.log} and stop it again"
-                )
+            self._end(process)
         return True
+
+    def _end(self, process: psutil.Process) -> None:
+        """End the server: a fast shutdown, and an immediate one where that hangs; the next start recovers from it.
+
+        Not by pg_ctl, which trusts whatever process the pid file names. PostgreSQL 18 can hang for ever when it is
+        asked while it recovers from the crash of one of its processes, so that is waited for.
+        """
+        deadline = time.monotonic() + RECOVERY_TIMEOUT_S
+        while not self._is_ready() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+            process.send_signal(number)
+            if is_gone_within(process, STOP_TIMEOUT_S):
+                return
+        raise EmbeddedPostgresError(
+            f"embedded PostgreSQL: expected process {process.pid} to end, found it running; see {self.log}"
+        )
 
     def _create_cluster(self) -> None:
         # Built aside and renamed: an initdb that was killed leaves no cluster that looks whole.
@@ -144,10 +157,12 @@ class EmbeddedPostgres:
         open_path(self.cluster)
         self._prepare_socket_directory()
         self._prepare_log()
-        # After a SIGKILL the server's other processes need a moment to notice, and hold on to its shared memory.
         lock = take_lock(self._lock, LINGERING_S)
+        if lock is None:
+            self._end_orphans()
+            lock = take_lock(self._lock, LINGERING_S)
         try:
-            self._remove_stale_pid_file()
+            self._remove_stale_files()
             self._start_holding(lock)
         finally:
             if lock is not None:
@@ -176,6 +191,10 @@ class EmbeddedPostgres:
         except OSError:
             return []
 
+    def _is_ready(self) -> bool:
+        lines = self._pid_file_lines()
+        return len(lines) >= 8 and lines[7].strip() == "ready"
+
     def _postmaster(self) -> psutil.Process | None:
         """Return the server's process, None where the pid file is stale (its pid may be somebody else's by now).
 
@@ -190,9 +209,23 @@ class EmbeddedPostgres:
         except (ValueError, OSError, psutil.Error):
             return None
 
-    def _remove_stale_pid_file(self) -> None:
+    def _remove_stale_files(self) -> None:
+        """Remove what a killed server left, which its successor believes as long as any process has that pid."""
         if self._postmaster() is None:
             (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+            for suffix in ("", ".lock"):
+                (self._socket_directory() / f".s.PGSQL.{PORT}{suffix}").unlink(missing_ok=True)
+
+    def _end_orphans(self) -> None:
+        """End what a killed server left: one of its processes that is busy does not notice, and keeps its memory."""
+        if self._postmaster() is not None:
+            return
+        for process in psutil.process_iter():
+            try:
+                if "postgres" in process.name() and Path(process.cwd()).samefile(self.cluster):
+                    process.kill()
+            except (OSError, psutil.Error):
+                continue
 
     def _socket_directory(self) -> Path:
         preferred = self.directory / "run"

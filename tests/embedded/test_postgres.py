@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +22,7 @@ import pytest
 from embedded.account import make_private, open_programs
 from embedded.errors import EmbeddedPostgresError
 from embedded.postgres import EmbeddedPostgres, package_directory, server_settings
+from embedded.process import is_alive, is_gone_within
 
 FAST = {"fsync": "off", "shared_buffers": "'16MB'"}
 
@@ -129,19 +131,42 @@ def test_a_server_is_ours_although_the_clock_was_set(directory: Path) -> None:
     assert server.stop() is True
 
 
-def test_the_command_after_a_kill_waits_for_what_is_left_of_the_server(directory: Path) -> None:
+def test_the_command_after_a_kill_ends_what_is_left_of_the_server(directory: Path) -> None:
     server = EmbeddedPostgres(directory, settings=FAST)
     server.ensure_running()
     postmaster = psutil.Process(postmaster_pid(directory))
     left = next(child for child in postmaster.children() if "checkpointer" in " ".join(child.cmdline()))
     left.suspend()  # it cannot notice that its parent is gone, and keeps the shared memory
     postmaster.kill()
-    with ThreadPoolExecutor(1) as pool:
-        starting = pool.submit(server.ensure_running)
-        with pytest.raises(TimeoutError):
-            starting.result(timeout=4)
-        left.resume()
-        assert query(starting.result(), "select 1") == 1
+    assert is_gone_within(postmaster, 60)
+    assert query(server.ensure_running(), "select 1") == 1
+    assert not is_alive(left)
+
+
+def test_what_a_killed_server_left_beside_its_socket_is_not_believed(directory: Path) -> None:
+    server = EmbeddedPostgres(directory, settings=FAST)
+    environment = server.ensure_running()
+    lock = Path(environment["PGHOST"]) / ".s.PGSQL.5432.lock"
+    left = lock.read_text().splitlines()
+    other = EmbeddedPostgres(directory / "other", settings=FAST)
+    other.ensure_running()
+    try:
+        server.stop()
+        lock.write_text("\n".join([str(postmaster_pid(directory / "other")), *left[1:]]) + "\n")
+        assert query(server.ensure_running(), "select 1") == 1
+    finally:
+        other.stop()
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.01, 0.02, 0.04, 0.08])
+def test_a_server_that_recovers_from_a_crash_can_be_stopped(directory: Path, delay_s: float) -> None:
+    server = EmbeddedPostgres(directory, settings=FAST)
+    server.ensure_running()
+    postmaster = psutil.Process(postmaster_pid(directory))
+    next(child for child in postmaster.children() if "walwriter" in " ".join(child.cmdline())).kill()
+    time.sleep(delay_s)
+    assert server.stop() is True
+    assert not is_alive(postmaster)
 
 
 def test_two_servers_side_by_side_do_not_collide(directory: Path) -> None:

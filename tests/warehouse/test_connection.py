@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
-from warehouse.connection import WarehouseUnavailable, connect, connection_environment, password_of
+from embedded.postgres import EmbeddedPostgres
+from tests.conftest import TEST_SETTINGS
+from warehouse.connection import (
+    WarehouseUnavailable,
+    connect,
+    connection_environment,
+    password_of,
+    version_problem,
+)
 
 
 def test_connect_uses_the_server_that_libpq_variables_name(
@@ -30,6 +41,54 @@ def test_connect_says_what_to_check_when_the_server_is_down(monkeypatch: pytest.
     with pytest.raises(WarehouseUnavailable, match=r"Connection refused.*check that the server runs") as caught:
         connect()
     assert "\n" not in str(caught.value)
+
+
+def test_a_host_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGHOST", "no-such-host.invalid")
+    with pytest.raises(WarehouseUnavailable, match=r"failed to resolve host 'no-such-host\.invalid'"):
+        connect()
+
+
+@pytest.mark.parametrize("version", [160_000, 160_014, 170_006, 180_004, 190_000])
+def test_a_server_of_16_or_later_will_do(version: int) -> None:
+    assert version_problem(version) is None
+
+
+@pytest.mark.parametrize(("version", "found"), [(150_018, "15.18"), (90_624, "9.624")])
+def test_an_older_server_is_refused_with_the_versions(version: int, found: str) -> None:
+    problem = version_problem(version)
+    assert problem is not None and f"expected PostgreSQL 16 or later, found {found}" in problem
+
+
+def test_a_server_that_recovers_from_a_crash_is_waited_for(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("crash"), settings=TEST_SETTINGS)
+    try:
+        for name, value in server.ensure_running().items():
+            monkeypatch.setenv(name, value)
+        postmaster = psutil.Process(int((server.cluster / "postmaster.pid").read_text().split()[0]))
+        for _ in range(5):  # the server restarts all its processes, and refuses everybody meanwhile
+            kill_wal_writer(postmaster)
+            with connect() as connection:
+                assert connection.execute("select 1").fetchone() == (1,)
+    finally:
+        server.stop()
+
+
+def kill_wal_writer(postmaster: psutil.Process) -> None:
+    """Kill a process of the server and wait until the server has noticed."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for child in postmaster.children():
+            with suppress(psutil.Error):
+                if "walwriter" in " ".join(child.cmdline()):
+                    child.kill()
+                    while child.is_running():
+                        time.sleep(0.001)
+                    return
+        time.sleep(0.01)
+    pytest.fail("the server did not start its processes again")
 
 
 def test_password_comes_from_the_named_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
