@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from embedded.logs import rotate_all
+from warehouse.child import dies_with_parent
 
 POLL_S = 0.2
 FIRST_BACKOFF_S = 1.0
@@ -21,7 +19,6 @@ STABLE_AFTER_S = 60.0
 """A child that ran this long is taken as healthy: its next crash is restarted without delay again."""
 STOP_TIMEOUT_S = 8.0
 LOGS_EVERY_S = 5.0
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 @dataclass(frozen=True)
@@ -104,7 +101,7 @@ class Supervisor:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone, which then stops all in order
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=dies_with_parent(),  # a supervisor that is killed cannot stop its children
             )
         child.started_at = time.monotonic()
 
@@ -118,10 +115,3 @@ class Supervisor:
         how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"exited with {status}"
         name = child.program.name
         self._report(f"{name} {how}; restarting in {wait_s:.0f} s (log: {self.log_of(name)})")
-
-
-def _die_with_parent() -> None:
-    # A supervisor that is killed cannot stop its children; the kernel does it then.
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() == 1:
-        os._exit(1)

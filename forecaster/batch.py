@@ -32,6 +32,7 @@ from forecaster.metrics import HORIZON_HOURS, METRICS, History, Segment, forecas
 from forecaster.outlook import SCORE_COLUMNS, Outlook, outlook_of
 from forecaster.output import POINT_COLUMNS
 from forecaster.series import HourlySeries, NoUsage, SeriesError
+from warehouse.child import die_with_parent
 from warehouse.connection import connect
 
 TOP_MODELS = 4
@@ -139,7 +140,8 @@ def outlooks_of(histories: Sequence[History], workers: int | None) -> Iterator[t
             yield segment_outlooks(history)
             progress.update()
     else:
-        with ProcessPoolExecutor(min(workers, len(histories)), mp_context=get_context("spawn")) as pool:
+        spawn = get_context("spawn")
+        with ProcessPoolExecutor(min(workers, len(histories)), spawn, initializer=die_with_parent) as pool:
             for result in pool.map(segment_outlooks, histories):
                 yield result
                 progress.update()

@@ -23,6 +23,7 @@ from forecaster.joint import cost_forecast
 from forecaster.metrics import METRICS, forecast_metric
 from forecaster.reading import Table, read_table
 from forecaster.series import Flags, HourlySeries, SeriesError
+from warehouse.child import die_with_parent
 from warehouse.connection import READER, connect
 
 SHAPE = """
@@ -233,7 +234,7 @@ def evaluate_all(jobs: Sequence[Job], workers: int | None) -> Iterator[SeriesEva
             yield evaluate_series(*job)
             progress.update()
     else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=die_with_parent) as pool:
             for evaluation in pool.map(evaluate_series, *zip(*jobs, strict=True)):
                 yield evaluation
                 progress.update()

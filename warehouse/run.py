@@ -11,6 +11,7 @@ from types import FrameType
 
 import psycopg
 
+from warehouse.child import dies_with_parent
 from warehouse.connection import WarehouseUnavailable, connect, connection_environment
 from warehouse.events import pipeline_run
 
@@ -51,7 +52,7 @@ def _connect_with_tables() -> psycopg.Connection:
 def _run(words: list[str]) -> int:
     """Run a command to its end, whatever signal asks this process to end meanwhile; return its exit status."""
     try:
-        process = subprocess.Popen(words)
+        process = subprocess.Popen(words, preexec_fn=dies_with_parent())
     except OSError as error:
         print(f"run: expected a program, found {error.strerror} for {words[0]}; check its name", file=sys.stderr)
         return 127 if isinstance(error, FileNotFoundError) else 126

@@ -90,9 +90,7 @@ def test_a_killed_run_is_closed_by_the_next_of_its_pipeline(warehouse: psycopg.C
     with pipeline_run(connect, "load"):
         pass
     assert warehouse.execute(ENDS).fetchall() == [("other", "done"), ("load", "done")]  # the first is still at work
-    (child,) = psutil.Process(process.pid).children()
     process.kill()
-    child.kill()
     process.communicate()
     deadline = time.monotonic() + DEADLINE_S
     while ("load", "killed") not in warehouse.execute(ENDS).fetchall():  # its server process may need a moment
@@ -206,3 +204,19 @@ def _parameters(database: Environment) -> dict[str, Any]:
         "user": database["PGUSER"],
         "dbname": database["PGDATABASE"],
     }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
+def test_the_command_of_a_killed_run_ends_too(warehouse: psycopg.Connection, repo_root: Path) -> None:
+    process = start(repo_root, "load", "--", "sleep", "60")
+    wait_for_start(warehouse, "load")
+    deadline = time.monotonic() + DEADLINE_S
+    while not (children := psutil.Process(process.pid).children()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    while children[0].is_running() and children[0].status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.communicate()
