@@ -6,13 +6,15 @@ import argparse
 import os
 import shutil
 import sys
+import uuid
 from pathlib import Path
 
 import psycopg
 
 from warehouse.connection import WarehouseUnavailable, connect, connection_environment
-from warehouse.dbt_results import DbtResultsError, record_dbt_results
+from warehouse.dbt_results import RUN_VARIABLE, DbtResultsError, record_dbt_results
 from warehouse.run import run_recorded
+from warehouse.selection import hint
 from warehouse.summary import summary_text
 from warehouse.unexpected import guarded
 
@@ -56,10 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "run":
             if len(words) < len(known) + 2:
                 parser.error("run: expected a command, as in `run dbt-build -- dbt build`")
-            status = run_recorded(options.pipeline_id, words[len(known) + 1 :])
-            if options.record_dbt is not None:
-                record_dbt(options.record_dbt)
-            return status
+            return run_and_record_dbt(options.pipeline_id, words[len(known) + 1 :], options.record_dbt)
         command = words[2:] if words[1:2] == ["--"] else words[1:]
         if options.command == "psql":
             command = [psql_program(), *command]
@@ -71,11 +70,22 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def record_dbt(target: Path) -> int:
-    """Store the results of the latest dbt run found in `target`; return the exit status."""
+def run_and_record_dbt(pipeline_id: str, command: list[str], target: Path | None) -> int:
+    """Run a command, then store the dbt results it left in `target`, if any; return the command's exit status."""
+    run_id = os.environ[RUN_VARIABLE] = uuid.uuid4().hex
+    status = run_recorded(pipeline_id, command)
+    if target is not None and record_dbt(target, run_id) and status:
+        unknown = hint(command, target)
+        if unknown:
+            print(f"{pipeline_id}: expected a selection of what the project has, {unknown}", file=sys.stderr)
+    return status
+
+
+def record_dbt(target: Path, run_id: str | None = None) -> int:
+    """Store the results of the latest dbt run found in `target`, of `run_id` alone if given; return the exit status."""
     try:
         with connect(autocommit=True) as connection:
-            print(f"record-dbt: {record_dbt_results(connection, target)}", file=sys.stderr)
+            print(f"record-dbt: {record_dbt_results(connection, target, run_id)}", file=sys.stderr)
         return 0
     except (DbtResultsError, WarehouseUnavailable) as error:
         print(f"record-dbt: {error}", file=sys.stderr)

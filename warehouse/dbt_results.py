@@ -13,6 +13,8 @@ import psycopg
 from warehouse.events import EVENTS_OWNER
 
 EXPECTED_FRESHNESS_HOURS = 24  # when dbt's source freshness warns
+_DBT_PREFIX = "DBT_ENV_CUSTOM_ENV_"  # dbt notes such variables in its artifacts, without the prefix
+RUN_VARIABLE = f"{_DBT_PREFIX}TOKENSCOPE_RUN"
 FAILED = ("error", "fail", "runtime error")
 RAW_TABLE = "raw_staging.api_requests"
 _NOT_STORED = ("view", "ephemeral")  # a view is as fresh as what it reads
@@ -38,12 +40,15 @@ class Result:
     executed_at: str | None
 
 
-def record_dbt_results(connection: psycopg.Connection, target: Path) -> str:
+def record_dbt_results(connection: psycopg.Connection, target: Path, run_id: str | None = None) -> str:
     """Store the latest invocation in dbt's folder `target`, once; return a summary line.
 
-    Raises DbtResultsError where the artifacts are missing or of another form.
+    Raises DbtResultsError where the artifacts are missing, of another form, or not of the invocation that had `run_id`
+    in its environment (RUN_VARIABLE): a dbt that stops before it runs anything leaves those of the one before it.
     """
     run_results, manifest = _read(target / "run_results.json"), _read(target / "manifest.json")
+    if run_id is not None:
+        _check_is_of(run_results, run_id, target)
     try:
         metadata = run_results["metadata"]
         invocation_id = metadata["invocation_id"]
@@ -72,6 +77,19 @@ def record_dbt_results(connection: psycopg.Connection, target: Path) -> str:
         _insert_results(connection, invocation_id, results)
         _insert_freshness(connection, pipeline_id, invocation_id, tables)
     return f"dbt run {invocation_id}: {len(results):,} results recorded, {run[-1]:,} of them failed"
+
+
+def _check_is_of(run_results: Any, run_id: str, target: Path) -> None:
+    try:
+        found = run_results["metadata"]["env"].get(RUN_VARIABLE.removeprefix(_DBT_PREFIX))
+        generated_at = run_results["metadata"]["generated_at"]
+    except (KeyError, TypeError, AttributeError):
+        found, generated_at = None, "an unknown time"
+    if found != run_id:
+        raise DbtResultsError(
+            f"expected the results of this run, found those of another of {generated_at} in {target}, which count for "
+            "nothing here: dbt ended before it ran anything; see its last lines above"
+        )
 
 
 def _read(path: Path) -> Any:

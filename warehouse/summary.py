@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any, LiteralString
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
 
-_RUN_RESULTS = Path(__file__).resolve().parent.parent / "dbt_project" / "target" / "run_results.json"
 _TABLES: LiteralString = """
 select schemaname, relname
 from (
@@ -20,6 +17,22 @@ from (
       and c.relkind in ('r', 'p') and not c.relispartition
 ) as tables
 order by schemaname = 'raw_staging' desc, schemaname = 'public_star' desc, schemaname, relname
+"""
+_LAST_TESTS: LiteralString = """
+select r.finished_at, count(*) filter (where t.status = 'pass'), count(*) filter (where t.status <> 'pass')
+from ops.dbt_runs as r
+inner join ops.dbt_results as t on t.invocation_id = r.invocation_id and t.resource_type = 'test'
+group by r.invocation_id
+order by r.finished_at desc
+limit 1
+"""
+# A build that stopped before it ran anything has events and no results; one that ran began before its results.
+_LAST_BUILD_WITHOUT_RESULTS: LiteralString = """
+select max(e.occurred_at)
+from ops.pipeline_events as s
+inner join ops.pipeline_events as e on e.run_id = s.run_id and e.event_name = 'pipeline_run_end'
+where s.event_name = 'pipeline_run_start' and s.pipeline_id = 'dbt-build'
+  and s.occurred_at > %s and e.status <> 'done'
 """
 _TOP_MODELS: LiteralString = """
 select
@@ -42,7 +55,7 @@ def summary_text(connection: psycopg.Connection) -> str:
     if not counts:
         return "The warehouse is empty: run `make pipeline`."
     lines = ["Rows", *(f"  {name:<44}{count:>12,}" for name, count in counts)]
-    lines += ["", f"Tests    {tests_text(_RUN_RESULTS)}"]
+    lines += ["", f"Tests    {tests_text(connection)}"]
     if any(name == "public_star.fct_api_requests" for name, _ in counts):
         lines += ["", f"{'Top models':<38}{'requests':>10}{'tokens':>17}{'cost':>15}"]
         for model, provider, requests, tokens, cost in connection.execute(_TOP_MODELS):
@@ -57,15 +70,18 @@ def count_rows(connection: psycopg.Connection, schema: str, table: str) -> int:
     return int(row[0]) if row else 0
 
 
-def tests_text(path: Path) -> str:
-    """Return '143 passed, 0 failed (last dbt run)' from dbt's run_results.json, or that there was no run."""
-    try:
-        results: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["results"]
-    except (OSError, ValueError, KeyError):
+def tests_text(connection: psycopg.Connection) -> str:
+    """Return '143 passed, 0 not passed (dbt run of ...)' as recorded, that there was none, or a failure since."""
+    row = connection.execute("select to_regclass('ops.dbt_results') is not null").fetchone()
+    last = connection.execute(_LAST_TESTS).fetchone() if row == (True,) else None
+    if last is None:
         return "no dbt run yet: run `make dbt-build`"
-    statuses = [result["status"] for result in results if result["unique_id"].startswith("test.")]
-    passed = statuses.count("pass")
-    return f"{passed} passed, {len(statuses) - passed} not passed (last dbt run)"
+    finished_at, passed, not_passed = last
+    text = f"{passed} passed, {not_passed} not passed (dbt run of {finished_at:%Y-%m-%d %H:%M}Z)"
+    failed = connection.execute(_LAST_BUILD_WITHOUT_RESULTS, [finished_at]).fetchone()
+    if failed and failed[0] is not None:
+        text += f"; a build of {failed[0]:%Y-%m-%d %H:%M}Z failed before it tested anything"
+    return text
 
 
 def _tables(connection: psycopg.Connection) -> list[tuple[str, str]]:

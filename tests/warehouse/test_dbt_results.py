@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -126,13 +127,53 @@ def test_artifacts_that_cannot_be_read_are_named(
     assert warehouse.execute("select count(*) from ops.dbt_runs").fetchone() == (0,)
 
 
-def test_run_records_the_dbt_results_and_keeps_the_commands_status(
+DBT = ("-m", "dbt.cli.main", "build", "--project-dir", "dbt_project", "--profiles-dir", "dbt_project")
+NOTHING_IS_AN_ERROR = ("--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}')
+DBT_ENDS = (
+    "select status from ops.pipeline_events where event_name = 'pipeline_run_end' and pipeline_id = 'dbt-build'"
+    " order by event_id"
+)
+
+
+def build(run_command: Callable[..., Any], target: Path, selection: str) -> Any:
+    """Run a real, recorded dbt build of `selection` whose artifacts are in `target`."""
+    options = ("--target-path", target, "--log-path", target, "--select", selection, *NOTHING_IS_AN_ERROR)
+    recorded = ("-m", "warehouse", "run", "dbt-build", "--record-dbt", target, "--")
+    return run_command(*recorded, sys.executable, *DBT, *options, check=False)
+
+
+def test_a_build_that_ends_before_it_runs_is_not_recorded_by_the_results_of_another(
+    warehouse: psycopg.Connection, target: Path, run_command: Callable[..., Any]
+) -> None:
+    result = build(run_command, target, "no_such_model")
+    assert result.returncode != 0
+    assert "results recorded" not in result.stderr
+    assert "expected the results of this run, found those of another" in result.stderr
+    assert warehouse.execute("select count(*) from ops.dbt_runs").fetchone() == (0,)
+    assert warehouse.execute(DBT_ENDS).fetchall() == [("failed",)]
+
+
+def test_a_build_is_recorded_by_its_own_results_and_named_when_a_later_one_tests_nothing(
+    warehouse: psycopg.Connection, target: Path, run_command: Callable[..., Any]
+) -> None:
+    result = build(run_command, target, "dim_date not_null_dim_date_date_key")
+    assert result.returncode == 0 and "results recorded, 0 of them failed" in result.stderr
+    recorded = warehouse.execute("select node_count from ops.dbt_runs").fetchall()
+    assert len(recorded) == 1
+    said = run_command("-m", "warehouse", "summary").stdout
+    assert " passed, 0 not passed" in said and "failed before" not in said
+    assert build(run_command, target, "dim_dat").returncode != 0
+    assert warehouse.execute("select node_count from ops.dbt_runs").fetchall() == recorded
+    assert warehouse.execute(DBT_ENDS).fetchall() == [("done",), ("failed",)]
+    said = run_command("-m", "warehouse", "summary").stdout
+    assert " passed, 0 not passed" in said and "failed before it tested anything" in said
+
+
+def test_missing_results_do_not_fail_a_command_that_succeeded(
     warehouse: psycopg.Connection, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["run", "dbt-build", "--record-dbt", str(target), "--", "false"]) == 1
-    assert "results recorded" in capsys.readouterr().err
     assert main(["run", "dbt-build", "--record-dbt", str(target / "absent"), "--", "true"]) == 0
-    assert warehouse.execute(
-        "select status from ops.pipeline_events where event_name = 'pipeline_run_end' and pipeline_id = 'dbt-build'"
-        " order by event_id"
-    ).fetchall() == [("failed",), ("done",)]
+    assert "found No such file or directory" in capsys.readouterr().err
+    assert main(["run", "dbt-build", "--record-dbt", str(target), "--", "true"]) == 0
+    assert "found those of another" in capsys.readouterr().err
+    assert warehouse.execute(DBT_ENDS).fetchall() == [("done",), ("done",)]
