@@ -6,29 +6,42 @@ SHELL := /bin/bash
 export
 .NOTPARALLEL:
 
-ROWS ?= 500000
-SEED ?= 42
-GENERATED ?= $(or $(TOKENSCOPE_DATA_DIR),.data)/generated
-DAYS ?= 1
-UNTIL ?=
-TICK_ROWS ?=
-LANES ?= stable current
-ROLE ?=
-SQL ?=
+# A setting is a text, whoever gave it: make expands nothing in it (on the command line and in .env `$$` is one dollar),
+# and a recipe reads it as "$$NAME" from its environment, so that no shell does either.
+SETTINGS := ROWS SEED DATA GENERATED DAYS UNTIL TICK_ROWS FROM FILE ROLE SQL SELECT DETACH SERVICE ADDRESS RUNS LANES \
+	TOKENSCOPE_DATA_DIR DBT_TARGET_PATH
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))) \
+	$(shell sed -nE 's/^([A-Za-z_][A-Za-z0-9_]*)=.*/\1/p' .env 2>/dev/null)
+as_text = $(if $(findstring environment,$(origin $1)),$(value $1),$(subst $$$$,$$,$(value $1)))
+unexport SETTINGS GIVEN as_text
+$(foreach name,$(sort $(SETTINGS) $(GIVEN)),$(if $(filter-out undefined,$(origin $(name))),\
+	$(eval override $(name) := $$(call as_text,$(name)))))
+
+override ROWS := $(or $(ROWS),500000)
+override SEED := $(or $(SEED),42)
+override DAYS := $(or $(DAYS),1)
+override LANES := $(or $(LANES),stable current)
+override GENERATED := $(or $(GENERATED),$(or $(TOKENSCOPE_DATA_DIR),.data)/generated)
+override DBT_TARGET_PATH := $(or $(DBT_TARGET_PATH),$(CURDIR)/dbt_project/target)
+# The day a tick is to reach, until it has been built: after a kill the same command finishes it, and adds no more days.
+TICK_GOAL := $(GENERATED).tick-goal
 
 PY := .venv/bin/python
 IN_WAREHOUSE := $(PY) -m warehouse exec --
 # Leaves the start and end of a step in ops.pipeline_events; the loader does so itself.
 RECORDED := $(PY) -m warehouse run
 DBT_COLORS := DBT_USE_COLORS=$$([ -t 1 ] && echo true || echo false)
-DBT := $(DBT_COLORS) $(IN_WAREHOUSE) .venv/bin/dbt
+# Not .venv/bin/dbt: its first line names this clone's path, which may have a space or a quote. Python would remark that
+# dbt imports its own main module.
+DBT_PROGRAM := $(PY) -W ignore::RuntimeWarning:runpy -m dbt.cli.main
+DBT := $(DBT_COLORS) $(IN_WAREHOUSE) $(DBT_PROGRAM)
 DBT_OPTIONS := --project-dir dbt_project --profiles-dir dbt_project
-DBT_TARGET_PATH ?= $(CURDIR)/dbt_project/target
 # Unit tests check the code, not the data: `make test` runs them, a build of the warehouse need not.
-DBT_BUILD := $(DBT_COLORS) $(RECORDED) dbt-build --record-dbt $(DBT_TARGET_PATH) -- \
-	.venv/bin/dbt build $(DBT_OPTIONS) --exclude-resource-type unit_test
-# The day a tick is to reach, until it has been built: after a kill the same command finishes it, and adds no more days.
-TICK_GOAL := $(GENERATED).tick-goal
+# A selection that selects nothing is an error: nothing built and tested must not look like everything passed.
+DBT_BUILD := $(DBT_COLORS) $(RECORDED) dbt-build --record-dbt "$$DBT_TARGET_PATH" -- $(DBT_PROGRAM) build $(DBT_OPTIONS) \
+	--exclude-resource-type unit_test --warn-error-options '{"error": ["NoNodesForSelectionCriteria", "NothingToDo"]}'
+# What is written in the clone is for its owner's eyes, as is the data folder.
+PRIVATE := dbt_project/target dbt_project/logs frontend/dist
 RUNTIME := .venv/.installed-runtime
 DEV := .venv/.installed-dev
 
@@ -39,40 +52,45 @@ help: ## List the targets
 ##@ Run
 .PHONY: demo platform serve pipeline generate load import dbt-build tick forecast docs erd site-data site freshness summary psql stop
 demo: platform pipeline forecast docs site summary ## Set up, run everything on 500K requests, show the result and serve it (DETACH=1: in the background)
-	@$(PY) -m embedded serve $(if $(DETACH),--detach)
+	@$(PY) -m embedded serve $${DETACH:+--detach}
 
 platform: ## Say what `make demo` runs on, and whether this machine is one of them
 	@requirements/platform.sh
 
 serve: $(RUNTIME) ## Serve what has been built at http://localhost:8080 without running the pipeline
-	@$(PY) -m embedded serve $(if $(DETACH),--detach)
+	@$(PY) -m embedded serve $${DETACH:+--detach}
 
 pipeline: generate load dbt-build ## Generate, load and model: ROWS=500000 SEED=42
 
-generate: $(RUNTIME) ## Write the synthetic data set: ROWS= SEED=
-	@$(RECORDED) generate -- $(PY) generator/generate_data.py --rows $(ROWS) --seed $(SEED) --out $(GENERATED)
-	@rm -f $(TICK_GOAL)
+.PHONY: _private
+_private:
+	@mkdir -p $(PRIVATE) && chmod go= $(PRIVATE)
+	@[ -d "$$GENERATED" ] || mkdir -p -m 700 -- "$$GENERATED"
+
+generate: $(RUNTIME) _private ## Write the synthetic data set: ROWS= SEED=
+	@$(RECORDED) generate -- $(PY) generator/generate_data.py --rows "$$ROWS" --seed "$$SEED" --out "$$GENERATED"
+	@rm -f -- "$$TICK_GOAL"
 
 load: $(RUNTIME) ## Load the generated data set into raw_staging
-	@$(PY) -m loader load $(GENERATED)
+	@$(PY) -m loader load -- "$$GENERATED"
 
 import: $(RUNTIME) ## Load a real log: FROM=azure-llm FILE=path
-	@$(PY) -m loader import --from "$(FROM)" "$(FILE)"
+	@$(PY) -m loader import --from "$$FROM" -- "$$FILE"
 
-dbt-build: $(RUNTIME) ## Build and test all dbt models: SELECT=tag:core for a part
-	@$(DBT_BUILD) $(if $(SELECT),--select $(SELECT))
+dbt-build: $(RUNTIME) _private ## Build and test all dbt models: SELECT=tag:core for a part
+	@$(DBT_BUILD) $${SELECT:+--select "$$SELECT"}
 
-tick: $(RUNTIME) ## Let DAYS=1 go by, or all UNTIL=2026-01-31: generate, load, build and test what they changed
-	@$(RECORDED) generate -- $(PY) generator/generate_data.py --continue $(GENERATED) \
-		$(if $(UNTIL),--until $(UNTIL),--days $(DAYS) --goal $(TICK_GOAL)) $(if $(TICK_ROWS),--rows $(TICK_ROWS))
-	@$(PY) -m loader load $(GENERATED)
+tick: $(RUNTIME) _private ## Let DAYS=1 go by, or all UNTIL=2026-01-31: generate, load, build and test what they changed
+	@$(RECORDED) generate -- $(PY) generator/generate_data.py --continue "$$GENERATED" $${TICK_ROWS:+--rows "$$TICK_ROWS"} \
+		$(if $(UNTIL),--until "$$UNTIL",--days "$$DAYS" --goal "$$TICK_GOAL")
+	@$(PY) -m loader load -- "$$GENERATED"
 	@DBT_TEST_SCOPE=changed $(DBT_BUILD)
-	@rm -f $(TICK_GOAL)
+	@rm -f -- "$$TICK_GOAL"
 
 forecast: $(RUNTIME) ## Forecast totals and the largest segments into the schema forecast
 	@$(RECORDED) forecast -- $(PY) -m forecaster batch
 
-docs: $(RUNTIME) ## Build the dbt docs into one page: dbt_project/target/docs/index.html
+docs: $(RUNTIME) _private ## Build the dbt docs into one page: dbt_project/target/docs/index.html
 	@$(DBT) docs generate --no-compile --static $(DBT_OPTIONS)
 	@mkdir -p dbt_project/target/docs && gzip -9nc dbt_project/target/static_index.html > dbt_project/target/docs/index.html.gz
 	@mv dbt_project/target/static_index.html dbt_project/target/docs/index.html
@@ -85,7 +103,7 @@ site-data: $(RUNTIME) ## Export what the site shows: dashboards, models, tests, 
 	@$(PY) -m metabase export
 	@$(PY) -m frontend.export
 
-site: site-data ## Build the site into frontend/dist
+site: site-data _private ## Build the site into frontend/dist
 	@frontend/npm.sh run build
 
 freshness: $(RUNTIME) ## Warn when the last load is a day old, fail when it is two
@@ -95,7 +113,7 @@ summary: $(RUNTIME) ## Print what is in the warehouse
 	@$(PY) -m warehouse summary
 
 psql: $(RUNTIME) ## Open psql, or run SQL='...' (ROLE=portfolio_reader to read as the dashboards do)
-	@$(PY) -m warehouse psql $(if $(ROLE),-U $(ROLE)) $(if $(SQL),-v ON_ERROR_STOP=1 -c "$$SQL")
+	@$(PY) -m warehouse psql $${ROLE:+-U "$$ROLE"} $${SQL:+-v ON_ERROR_STOP=1 -c "$$SQL"}
 
 stop: $(RUNTIME) ## Stop everything that runs in the background
 	@$(PY) -m embedded stop
@@ -112,7 +130,7 @@ down: ## Stop the full stack; its data stays
 	@docker compose --profile dev down --remove-orphans
 
 logs: ## Follow what the services print: SERVICE=pipeline for one
-	@docker compose logs --follow --tail 200 $(SERVICE)
+	@docker compose logs --follow --tail 200 $${SERVICE:+"$$SERVICE"}
 
 ps: ## List the services and their health
 	@docker compose ps --all
@@ -130,7 +148,7 @@ backup: ## Dump both databases to backups/
 	@stack/backup.sh
 
 restore: ## Put a backup in place of the current databases: FROM=backups/...
-	@stack/restore.sh "$(FROM)"
+	@stack/restore.sh "$$FROM"
 
 upgrade-check: ## Build the images aside and say whether `make up` is a safe step from what runs now
 	@stack/upgrade-check.sh
@@ -139,7 +157,7 @@ prune: ## Free disk: remove replaced images of this project and the engine's bui
 	@stack/prune.sh
 
 test-stack: $(DEV) ## Prove the full stack on two real Docker engines, without an image registry (root): LANES=current for one
-	@for lane in $(LANES); do \
+	@for lane in $$LANES; do \
 		STACK_LANE=$$lane $(PY) -m pytest tests/stack -o "addopts=-q --import-mode=importlib --strict-markers" -o timeout=3600 \
 		|| exit; done
 
@@ -154,7 +172,7 @@ test-browser: $(DEV) ## Drive a real browser through the proxy (needs Debian's c
 	@$(PY) -m pytest tests/browser -o "addopts=-q --import-mode=importlib --strict-markers" -o timeout=900
 
 lighthouse: $(RUNTIME) ## Measure every page of the built site with Lighthouse, fail below 95 (needs Debian's chromium)
-	@frontend/npm.sh --silent run lighthouse $(if $(ADDRESS),-- $(ADDRESS))
+	@frontend/npm.sh --silent run lighthouse $${ADDRESS:+-- "$$ADDRESS"}
 
 lint: $(DEV) ## Check style, types, SQL and the site's sources
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
@@ -163,7 +181,7 @@ lint: $(DEV) ## Check style, types, SQL and the site's sources
 	@frontend/npm.sh --silent run lint
 
 dashboards-lint: $(RUNTIME) ## Check the dashboards: definitions, SQL, columns, plans; RUNS=20 for budgets, too
-	@$(PY) -m metabase lint $(if $(RUNS),--runs $(RUNS))
+	@$(PY) -m metabase lint $${RUNS:+--runs "$$RUNS"}
 
 metabase-live: $(DEV) ## Run the dashboards' scenarios on a real Metabase: METABASE_URL= METABASE_LIVE_WAREHOUSE=
 	@$(PY) -m pytest tests/metabase/test_scenarios.py -k live -rs
@@ -172,7 +190,7 @@ format: $(DEV) ## Rewrite Python in the house format
 	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
 
 bench: $(DEV) ## Print the figures of benchmarks/README.md: ROWS=500000,10000000
-	@$(IN_WAREHOUSE) $(PY) -m benchmarks --rows $(ROWS)
+	@$(IN_WAREHOUSE) $(PY) -m benchmarks --rows "$$ROWS"
 
 lock: $(DEV) ## Compile the dependency groups to requirements/*.txt
 	@requirements/lock.sh --upgrade
