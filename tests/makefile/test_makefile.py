@@ -18,11 +18,11 @@ INSTALLED = ("-o", ".venv/.installed-runtime", "-o", ".venv/.installed-dev")
 HOSTILE = "x$(touch made-by-a-shell)`touch made-by-a-shell`$(shell touch made-by-make);touch made-by-a-shell'\""
 MARK = "touch made-by"
 SETTINGS = {
-    "generate": ("ROWS", "SEED", "DATA"),
-    "load": ("DATA", "TOKENSCOPE_DATA_DIR"),
+    "generate": ("ROWS", "SEED", "GENERATED"),
+    "load": ("GENERATED", "TOKENSCOPE_DATA_DIR"),
     "import": ("FROM", "FILE"),
     "dbt-build": ("SELECT", "DBT_TARGET_PATH"),
-    "tick": ("DATA", "DAYS", "UNTIL", "TICK_ROWS"),
+    "tick": ("GENERATED", "DAYS", "UNTIL", "TICK_ROWS"),
     "psql": ("ROLE", "SQL"),
     "serve": ("DETACH",),
     "demo": ("DETACH", "ROWS"),
