@@ -10,8 +10,9 @@ import sys
 from loader.additions import add_file
 from loader.arguments import parse_arguments
 from loader.commands import append_day, import_log, initialise_database, load_data_set, load_status
-from loader.errors import LoadError
+from loader.errors import LoadError, encodable
 from loader.load import Policy, replace_unless_up_to_date
+from loader.unexpected import unexpected_error_text
 from warehouse.connection import WarehouseUnavailable, connect, connection_environment
 from warehouse.events import pipeline_run
 
@@ -28,11 +29,14 @@ def main(words: list[str] | None = None) -> int:
             print(f"{options.command}: {_run(options)}", file=sys.stderr)
         return 0
     except (LoadError, WarehouseUnavailable) as error:
-        print(f"{options.command}: {error}", file=sys.stderr)
+        print(f"{options.command}: {encodable(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{options.command}: interrupted; the tables are as they were", file=sys.stderr)
         return 130
+    except Exception as error:
+        print(f"{options.command}: {unexpected_error_text(options.command, error)}", file=sys.stderr)
+        return 1
 
 
 def _run(options: argparse.Namespace) -> str:

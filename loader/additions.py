@@ -50,7 +50,7 @@ def _add(connection: psycopg.Connection, load: Load, policy: Policy, batch: Atte
     batch.counts = fill_table(connection, load.requests, target, batch.rejects)
     check_reject_ratio(load.requests, batch.counts, policy.max_reject_ratio, batch.rejects)
     if batch.counts.read == 0:
-        raise LoadError(f"{load.requests.path}: expected rows behind the header, found none; check the file")
+        raise LoadError(f"{load.requests.file.path}: expected rows behind the header, found none; check the file")
     repeated = connection.execute(
         sql.SQL("delete from {} as s using {} as p where p.request_id = s.request_id").format(
             target.name, sql.Identifier(SCHEMA, partition)

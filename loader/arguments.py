@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+from loader.kinds import FIRST_YEAR, LAST_YEAR
 from loader.load import Policy
 from loader.manifest import SOURCE
 from loader.sources import FORMATS, FORMATS_WITHOUT_CALENDAR
@@ -39,14 +40,14 @@ def parse_arguments(words: list[str] | None) -> argparse.Namespace:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     load = commands.add_parser("load", help="load a generated data set (a folder with manifest.json) and its ticks")
-    load.add_argument("directory", type=Path, metavar="DIR", help="the folder generate_data.py wrote")
+    load.add_argument("directory", type=_path, metavar="DIR", help="the folder generate_data.py wrote")
     log = commands.add_parser(
         "import",
         help="load a real log (one file)",
         epilog="formats:\n" + "\n".join(f"  {name:<12}{text}" for name, text in FORMATS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    log.add_argument("file", type=Path, metavar="FILE", help="the log")
+    log.add_argument("file", type=_path, metavar="FILE", help="the log")
     log.add_argument("--from", dest="format", required=True, choices=FORMATS, help="the log's format")
     log.add_argument("--source", type=_source, metavar="NAME", help="what to call it (default: the format's name)")
     log.add_argument("--add", action="store_true", help="add to what the source holds instead of replacing it")
@@ -56,7 +57,7 @@ def parse_arguments(words: list[str] | None) -> argparse.Namespace:
         wait = "fail when readers hold the swap back for longer (default: 300)"
         command.add_argument("--swap-wait-s", type=_seconds, default=Policy.swap_wait_s, metavar="SECONDS", help=wait)
     tick = commands.add_parser("append", help="append one tick (a folder DIR/ticks/YYYY-MM-DD) to the loaded data set")
-    tick.add_argument("directory", type=Path, metavar="TICK", help="the folder generate_data.py --continue wrote")
+    tick.add_argument("directory", type=_path, metavar="TICK", help="the folder generate_data.py --continue wrote")
     for command in (load, log, tick):
         ratio = "fail beyond this share of rejected rows (default: 0.01)"
         command.add_argument(
@@ -70,6 +71,12 @@ def parse_arguments(words: list[str] | None) -> argparse.Namespace:
             log.error(f"--epoch: expected for {', '.join(FORMATS_WITHOUT_CALENDAR)} and for no other format")
         options.source = options.source or options.format
     return options
+
+
+def _path(text: str) -> Path:
+    if not text:  # Path("") is the folder we are in
+        raise argparse.ArgumentTypeError("expected a path, found an empty text; name the file or folder (make: FILE=)")
+    return Path(text)
 
 
 def _source(text: str) -> str:
@@ -99,8 +106,14 @@ def _number(text: str, high: int) -> float:
 
 
 def _instant(text: str) -> datetime:
+    problem = argparse.ArgumentTypeError(
+        f"expected a time from {FIRST_YEAR} to {LAST_YEAR} such as 2023-03-06T00:00:00Z, found {text!r}"
+    )
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a time such as 2023-03-06T00:00:00Z, found {text!r}") from None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+        instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):  # of a zone at the ends of the calendar
+        raise problem from None
+    if not FIRST_YEAR <= instant.year <= LAST_YEAR:
+        raise problem
+    return instant

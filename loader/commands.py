@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -14,10 +15,18 @@ import psycopg
 from tqdm import tqdm
 
 from loader.errors import LoadError, database_error_text
-from loader.files import check_is_text, sha256_of
+from loader.files import InputFile, held
 from loader.fill import TableInput
-from loader.ledger import Origin, live_batches, status_lines
-from loader.load import Load, Policy, loading, prepare_session, replace_source, up_to_date
+from loader.ledger import Origin, live_batches, refusal_recorded, status_lines
+from loader.load import (
+    Load,
+    Policy,
+    loading,
+    prepare_session,
+    replace_source,
+    replace_unless_up_to_date,
+    up_to_date,
+)
 from loader.manifest import (
     FILE_NAME,
     SOURCE,
@@ -30,13 +39,12 @@ from loader.manifest import (
     verify_files,
 )
 from loader.schema import initialise
+from loader.tables import TABLES
 from loader.ticks import Tick, append_tick, appended_text, loaded_batch
 from warehouse.connection import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from loader.rows import Batch
+    from loader.rows import Batches
     from loader.sources.adapter import Adapter
 
 SMALL_TABLES = {"users": "user_id", "models": "model_id", "endpoints": "endpoint_id", "dates": "date_id"}
@@ -48,29 +56,46 @@ def load_data_set(directory: Path, policy: Policy) -> str:
 
     Raises LoadError, the tables then being as they were, or as they were after the last tick that could be appended.
     """
-    base = read_manifest(directory)
+    unread = _unread(f"{directory.resolve().name}/{FILE_NAME}", {"format": "generated"})
+    with (
+        connect(autocommit=True) as connection,
+        loading(connection, SOURCE),
+        refusal_recorded(connection, unread, "replace"),
+    ):
+        base = read_manifest(directory)
+        manifests = read_ticks(base)
+        summary = _replace_base(connection, base, policy)
+        return summary + _append_missing(connection, [(tick, _tick_of(tick)) for tick in manifests], policy)
+
+
+def _replace_base(connection: psycopg.Connection, base: Manifest, policy: Policy) -> str:
     load = _load_of(base)
-    manifests = read_ticks(base)
-    with connect(autocommit=True) as connection, loading(connection, SOURCE):
+    with held(*base.files):
         summary = up_to_date(connection, load, policy)
         verify_files(base, by_size=summary is not None)
-        summary = summary or replace_source(connection, load, policy)
-        return summary + _append_missing(connection, [(tick, _tick_of(tick)) for tick in manifests], policy)
+        return summary or replace_source(connection, load, policy)
 
 
 def append_day(directory: Path, policy: Policy) -> str:
     """Append one tick; return the summary. Raises LoadError, the tables then being as they were."""
-    manifest = read_tick(directory)
-    tick = _tick_of(manifest)
-    with connect(autocommit=True) as connection, loading(connection, SOURCE):
+    name = f"{TICKS_NAME}/{directory.resolve().name}/{FILE_NAME}"
+    unread = _unread(name, {"format": "generated tick"})
+    with (
+        connect(autocommit=True) as connection,
+        loading(connection, SOURCE),
+        refusal_recorded(connection, unread, "append"),
+    ):
+        manifest = read_tick(directory)
+        tick = _tick_of(manifest)
         batch = loaded_batch(live_batches(connection, SOURCE), tick)
         if batch is not None:
-            return (
-                f"{SOURCE}: {tick.day} is up to date, batch {batch.batch_id} ({batch.finished_at}) loaded the same data"
-            )
-        verify_files(manifest)
+            when = f"batch {batch.batch_id} ({batch.finished_at})"
+            return f"{SOURCE}: {tick.day} is up to date, {when} loaded the same data"
         start = time.monotonic()
-        return f"{SOURCE}: {appended_text([append_tick(connection, tick, policy)], time.monotonic() - start)}"
+        with held(*manifest.files):
+            verify_files(manifest)
+            done = append_tick(connection, tick, policy)
+        return f"{SOURCE}: {appended_text([done], time.monotonic() - start)}"
 
 
 def _append_missing(connection: psycopg.Connection, ticks: list[tuple[Manifest, Tick]], policy: Policy) -> str:
@@ -88,8 +113,9 @@ def _append_missing(connection: psycopg.Connection, ticks: list[tuple[Manifest, 
     done = []
     for manifest, tick in tqdm(missing, unit=" ticks", delay=2, leave=False, disable=not sys.stderr.isatty()):
         loaded_batch(live_batches(connection, SOURCE), tick)
-        verify_files(manifest)
-        done.append(append_tick(connection, tick, policy))
+        with held(*manifest.files):
+            verify_files(manifest)
+            done.append(append_tick(connection, tick, policy))
     if done:
         return f"; {appended_text(done, time.monotonic() - start)}"
     return f"; ticks up to date, the last is {ticks[-1][1].day}" if ticks else ""
@@ -104,21 +130,22 @@ def import_log(path: Path, log_format: str, source: str, epoch: datetime | None,
     from loader.sources.adapter import Context
 
     adapter: Adapter = import_module(f"loader.sources.{log_format.replace('-', '_')}").ADAPTER
-    check_is_text(path)
-    sha256 = sha256_of(path)
-    context = Context(source, sha256, epoch)
     arguments = {"format": log_format, "assumptions": list(adapter.assumptions)}
-    load = Load(
-        origin=Origin(
-            source=source,
-            file_name=path.name,
-            sha256=sha256,
-            data_sha256=sha256,
-            arguments=arguments | ({"epoch": epoch.isoformat()} if epoch else {}),
-        ),
-        requests=TableInput(REQUESTS, REQUEST_KEY, path, lambda stream: adapter.read(stream, context)),
-    )
-    with connect(autocommit=True) as connection, loading(connection, source):
+    arguments |= {"epoch": epoch.isoformat()} if epoch else {}
+    unread = Origin(source, path.name, "", "", arguments)
+    file = InputFile(path)
+    with (
+        connect(autocommit=True) as connection,
+        loading(connection, source),
+        refusal_recorded(connection, unread, "replace" if put is replace_unless_up_to_date else "append"),
+        held(file),
+    ):
+        file.check_is_text()
+        context = Context(source, file.sha256, epoch)
+        load = Load(
+            origin=replace(unread, sha256=file.sha256, data_sha256=file.sha256),
+            requests=TableInput(REQUESTS, REQUEST_KEY, file, lambda stream: adapter.read(stream, context)),
+        )
         return put(connection, load, policy)
 
 
@@ -169,10 +196,15 @@ def _origin(manifest: Manifest, file_name: str, arguments: dict[str, Any]) -> Or
     return Origin(SOURCE, file_name, manifest.sha256, manifest.data_sha256, arguments | manifest.arguments)
 
 
+def _unread(file_name: str, arguments: dict[str, Any]) -> Origin:
+    """Return the origin of a data set that has not been read yet."""
+    return Origin(SOURCE, file_name, "", "", arguments)
+
+
 def _generated(table: str, key: str, file: TableFile) -> TableInput:
-    def read(stream: BinaryIO) -> Iterator[Batch]:
+    def read(stream: BinaryIO) -> Batches:
         from loader.sources import synthetic  # needs Arrow, which a load that the server accepts as it is does not
 
         return (synthetic.read_parquet if file.is_parquet else synthetic.read_csv)(stream, table)
 
-    return TableInput(table, key, file.path, read, is_canonical_csv=not file.is_parquet, rows=file.rows)
+    return TableInput(table, key, file.file, read, None if file.is_parquet else TABLES[table], file.rows)

@@ -6,8 +6,7 @@ import io
 import itertools
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -16,11 +15,9 @@ from tqdm import tqdm
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BLOCK_BYTES = 2**18
 
-
-def copy_csv_file(
-    connection: psycopg.Connection, table: sql.Identifier, columns: Sequence[str], file: BinaryIO, bar: tqdm[Any]
+def copy_csv_blocks(
+    connection: psycopg.Connection, table: sql.Identifier, columns: Sequence[str], blocks: Iterable[bytes]
 ) -> int:
     """COPY the bytes of a CSV file with a header of `columns` as they are; return the number of rows.
 
@@ -29,9 +26,8 @@ def copy_csv_file(
     """
     with connection.cursor() as cursor:
         with cursor.copy(_statement(table, columns, ", header match, freeze")) as copy:
-            while block := file.read(_BLOCK_BYTES):
+            for block in blocks:
                 copy.write(block)
-                bar.update(len(block))
         return cursor.rowcount
 
 
@@ -55,11 +51,10 @@ def copy_record_batches(
         return cursor.rowcount
 
 
-def progress_bar(path: Path) -> tqdm[Any]:
-    """Return a bar over the bytes of `path`, shown on a terminal only and only after two seconds."""
-    size = path.stat().st_size
+def progress_bar(name: str, size: int) -> tqdm[Any]:
+    """Return a bar over `size` bytes, shown on a terminal only and only after two seconds."""
     is_hidden = not sys.stderr.isatty()
-    return tqdm(total=size, desc=path.name, unit="B", unit_scale=True, delay=2, leave=False, disable=is_hidden)
+    return tqdm(total=size, desc=name, unit="B", unit_scale=True, delay=2, leave=False, disable=is_hidden)
 
 
 def _statement(table: sql.Identifier, columns: Sequence[str], options: LiteralString) -> sql.Composed:

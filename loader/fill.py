@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import psycopg
 from psycopg import sql
 
-from loader.copy import copy_csv_file, copy_record_batches, progress_bar
+from loader.canonical import NotCanonical, canonical_blocks
+from loader.copy import copy_csv_blocks, copy_record_batches, progress_bar
 from loader.errors import LoadError
-from loader.files import open_file
+from loader.files import InputFile
+from loader.kinds import Column
 from loader.ledger import Counts, RejectLog
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from tqdm import tqdm
 
-    from loader.rows import Batch, Reject
+    from loader.rows import Batch, Batches, Reject
 
 
 @dataclass(frozen=True)
 class TableInput:
-    """One file and the raw table it belongs to; `rows` is what a manifest promises, `key` what must not repeat."""
+    """One file and the raw table it belongs to; `rows` is what a manifest promises, `key` what must not repeat.
+
+    `columns` are those of a CSV file that the server may read itself, line by line held to their kinds.
+    """
 
     table: str
     key: str
-    path: Path
-    read: Callable[[BinaryIO], Iterator[Batch]]
-    is_canonical_csv: bool = False
+    file: InputFile
+    read: Callable[[BinaryIO], Batches]
+    columns: tuple[Column, ...] | None = None
     rows: int | None = None
 
 
@@ -49,13 +55,13 @@ def fill_table(connection: psycopg.Connection, source: TableInput, target: Targe
     Raises LoadError where the file as a whole is none of this table, or has other than the promised number of rows.
     """
     try:
-        counts = _fill_as_is(connection, source, target) if source.is_canonical_csv else None
-        counts = counts or _fill_checked(connection, source, target, rejects)
+        counts = fill_as_is(connection, source, target)
+        counts = counts or fill_checked(connection, source, target, rejects)
     except LoadError as error:
-        raise LoadError(f"{source.path}: {error}") from None
+        raise LoadError(f"{source.file.path}: {error}") from None
     if source.rows is not None and counts.read != source.rows:
         raise LoadError(
-            f"{source.path}: expected {source.rows:,} rows as the manifest says, found {counts.read:,}; "
+            f"{source.file.path}: expected {source.rows:,} rows as the manifest says, found {counts.read:,}; "
             "generate the set again"
         )
     return counts
@@ -66,7 +72,7 @@ def fill_whole(connection: psycopg.Connection, source: TableInput, target: Targe
     counts = fill_table(connection, source, target, rejects)
     if counts.rejected:
         raise LoadError(
-            f"{source.path}: expected all {counts.read:,} rows to fit, found {counts.rejected:,} that do not, "
+            f"{source.file.path}: expected all {counts.read:,} rows to fit, found {counts.rejected:,} that do not, "
             f"{rejects.example}; correct them and run again"
         )
     return counts.loaded
@@ -76,51 +82,70 @@ def check_reject_ratio(source: TableInput, counts: Counts, limit: float, rejects
     """Raise LoadError where more than the share `limit` of the rows was rejected."""
     if counts.rejected > limit * counts.read:
         raise LoadError(
-            f"{source.path}: expected at most {limit:.2%} of the rows to be rejected, found "
+            f"{source.file.path}: expected at most {limit:.2%} of the rows to be rejected, found "
             f"{counts.rejected:,} of {counts.read:,}, {rejects.example}; correct them or raise --max-reject-ratio"
         )
 
 
-def _fill_as_is(connection: psycopg.Connection, source: TableInput, target: Target) -> Counts | None:
-    """Fill by copying bytes; return None, with nothing done, where the server refuses a row."""
+def fill_as_is(connection: psycopg.Connection, source: TableInput, target: Target) -> Counts | None:
+    """Fill by copying bytes; return None, with nothing done, where a line is not canonical or the server refuses it.
+
+    It takes no row that `fill_checked` would not take, and each with the same values.
+    """
+    if source.columns is None:
+        return None
     try:
         with connection.transaction():
             _create(connection, target)
-            with open_file(source.path) as file, progress_bar(source.path) as bar:
-                rows = copy_csv_file(connection, target.name, target.columns, file, bar)
+            with source.file.stream() as stream, progress_bar(source.file.path.name, source.file.size) as bar:
+                blocks = _counted(canonical_blocks(stream, source.columns), bar)
+                rows = copy_csv_blocks(connection, target.name, target.columns, blocks)
             _add_primary_key(connection, target)
             return Counts(read=rows, loaded=rows)
-    except (psycopg.DataError, psycopg.IntegrityError):
+    except (NotCanonical, psycopg.DataError, psycopg.IntegrityError):
         return None  # the slower way says which rows, and why
 
 
-def _fill_checked(connection: psycopg.Connection, source: TableInput, target: Target, rejects: RejectLog) -> Counts:
-    """Fill with the rows its adapter and the primary key accept, in file order."""
-    counts = Counts()
+def _counted(blocks: Iterator[bytes], bar: tqdm[Any]) -> Iterator[bytes]:
+    for block in blocks:
+        yield block
+        bar.update(len(block))
 
-    def accepted(file: BinaryIO) -> Iterator[pa.RecordBatch]:
-        with progress_bar(source.path) as bar:
-            for batch in source.read(file):
+
+def fill_checked(connection: psycopg.Connection, source: TableInput, target: Target, rejects: RejectLog) -> Counts:
+    """Fill with the rows its adapter and the primary key accept, in file order."""
+    counts, name = Counts(), source.file.path.name
+
+    def accepted(batches: Batches, stream: BinaryIO) -> Iterator[pa.RecordBatch]:
+        with progress_bar(name, source.file.size) as bar:
+            for batch in batches:
                 if batch.rejects:
-                    counts.rejected += rejects.write(source.path.name, batch.rejects)
+                    counts.rejected += rejects.write(name, batch.rejects)
                 counts.read += batch.rows_read
                 yield batch.rows
-                bar.update(file.tell() - bar.n)
+                bar.update(stream.tell() - bar.n)
 
     with connection.transaction():
         _create(connection, target)
-        with open_file(source.path) as file:
-            counts.loaded = copy_record_batches(connection, target.name, accepted(file))
+        with _batches(source) as (batches, stream):
+            counts.loaded = copy_record_batches(connection, target.name, accepted(batches, stream))
         try:
             _add_primary_key(connection, target)
         except psycopg.errors.UniqueViolation:
             places = _remove_duplicates(connection, source.key, target)
-            with open_file(source.path) as file:
-                found = rejects.write(source.path.name, rejects_at(places, source.read(file), source.key))
+            with _batches(source) as (batches, _):
+                found = rejects.write(name, rejects_at(places, batches, source.key))
             counts.rejected += found
             counts.loaded -= found
             _add_primary_key(connection, target)
     return counts
+
+
+@contextmanager
+def _batches(source: TableInput) -> Iterator[tuple[Batches, BinaryIO]]:
+    """Read the file by its adapter, which ends before its stream is closed, whatever happens."""
+    with source.file.stream() as stream, closing(source.read(stream)) as batches:
+        yield batches, stream
 
 
 def rejects_at(places: Iterator[int], batches: Iterable[Batch], key: str) -> Iterator[Reject]:

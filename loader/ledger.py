@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from loader.errors import LoadError
+from loader.errors import AttemptFailed, LoadError, encodable
 from loader.rows import Reject
 from loader.schema import OWNER
 
@@ -23,7 +23,7 @@ _LOCK_WAIT_S = 3.0  # a killed load's server process may need a moment to notice
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the rows of one load are from: the file read, and what makes its data the same data."""
+    """Where the rows of one load are from: the file read, and what makes its data the same data; empty if unknown."""
 
     source: str
     file_name: str
@@ -110,7 +110,14 @@ def start_batch(connection: psycopg.Connection, origin: Origin, mode: str) -> in
                 connection,
                 "insert into raw_staging.load_batches (source, file_name, sha256, data_sha256, arguments, mode)"
                 " values (%s, %s, %s, %s, %s, %s) returning batch_id",
-                [origin.source, origin.file_name, origin.sha256, origin.data_sha256, Jsonb(origin.arguments), mode],
+                [
+                    origin.source,
+                    storable(origin.file_name),
+                    origin.sha256,
+                    origin.data_sha256,
+                    Jsonb(origin.arguments),
+                    mode,
+                ],
             )
         )
 
@@ -134,7 +141,7 @@ def finish_batch(
         "update raw_staging.load_batches set status = %s, rows_read = %s, rows_loaded = %s, rows_rejected = %s,"
         " first_requested_at = %s, last_requested_at = %s, last_day = %s,"
         " error = %s, finished_at = clock_timestamp() where batch_id = %s and status = 'running'",
-        [status, counts.read, loaded, counts.rejected, *span, error, batch_id],
+        [status, counts.read, loaded, counts.rejected, *span, error and storable(error), batch_id],
     )
     return cursor.rowcount == 1
 
@@ -144,6 +151,19 @@ def reached_day(connection: psycopg.Connection, span: Span) -> date | None:
     statement = "select greatest(max(full_date), (%s::timestamptz at time zone 'UTC')::date) from raw_staging.dates"
     day: date | None = _scalar(connection, statement, [span.last_requested_at])
     return day
+
+
+@contextmanager
+def refusal_recorded(connection: psycopg.Connection, origin: Origin, mode: str) -> Iterator[None]:
+    """Record what is refused before an attempt begins as a batch that failed."""
+    try:
+        yield
+    except AttemptFailed:
+        raise
+    except LoadError as error:
+        batch_id = start_batch(connection, origin, mode)
+        finish_batch(connection, batch_id, "failed", Counts(), error=str(error))
+        raise
 
 
 class RejectLog:
@@ -181,7 +201,7 @@ class RejectLog:
 
 def storable(text: str, limit: int = 4000) -> str:
     """Return `text` as PostgreSQL can store it: undecodable bytes and NUL escaped, the end cut off beyond `limit`."""
-    kept = text[:limit].encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+    kept = encodable(text[:limit]).replace("\0", "\\x00")
     return kept if len(text) <= limit else f"{kept}... ({len(text):,} characters in all)"
 
 

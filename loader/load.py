@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from loader.changes import HISTORIES, restart_history
-from loader.errors import LoadError, database_error_text
+from loader.errors import AttemptFailed, LoadError, database_error_text, one_line
 from loader.fill import TableInput, check_reject_ratio, fill_table, fill_whole
 from loader.ledger import (
     NO_SPAN,
@@ -95,9 +95,9 @@ def attempt(connection: psycopg.Connection, origin: Origin, mode: str) -> Iterat
         except (LoadError, psycopg.Error) as error:
             text = database_error_text(error) if isinstance(error, psycopg.Error) else str(error)
             _abandon(connection, origin.source, batch, text)
-            raise LoadError(f"{text}; the tables are as they were, batch {batch_id} failed") from error
+            raise AttemptFailed(f"{text}; the tables are as they were, batch {batch_id} failed") from error
         except BaseException as error:
-            _abandon(connection, origin.source, batch, type(error).__name__)
+            _abandon(connection, origin.source, batch, one_line(f"{type(error).__name__} {error}"))
             raise
 
 
@@ -176,7 +176,7 @@ def _build_partition(connection: psycopg.Connection, load: Load, policy: Policy,
     batch.counts = fill_table(connection, requests, target, batch.rejects)
     check_reject_ratio(requests, batch.counts, policy.max_reject_ratio, batch.rejects)
     if batch.counts.read == 0 and requests.rows is None:
-        raise LoadError(f"{requests.path}: expected rows behind the header, found none; check the file")
+        raise LoadError(f"{requests.file.path}: expected rows behind the header, found none; check the file")
     batch.span = complete_partition(connection, target.name)
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from loader.errors import LoadError
-from loader.files import check_is_text, open_file, sha256_of
+from loader.errors import LoadError, one_line
+from loader.files import InputFile, read_small_file, reading
+from loader.json_depth import nesting_depth
+from loader.kinds import FIRST_YEAR, LAST_YEAR
 
 FILE_NAME = "manifest.json"
 SOURCE = "synthetic"
@@ -19,16 +22,22 @@ TABLE_NAMES = ("users", "models", "endpoints", "dates", "api_requests")
 DAILY_TABLE_NAMES = ("users", "models", "dates", "api_requests")
 TICKS_NAME = "ticks"
 _NEXT = "generate the set again"
+_LIMIT_BYTES, _DEPTH_LIMIT, _SHOWN_CHARACTERS = 2**20, 20, 200
 
 
 @dataclass(frozen=True)
 class TableFile:
     """One file of the set and what the manifest says of it."""
 
-    path: Path
+    file: InputFile
     rows: int
     bytes: int
     sha256: str
+
+    @property
+    def path(self) -> Path:
+        """Return where the file is."""
+        return self.file.path
 
     @property
     def is_parquet(self) -> bool:
@@ -54,6 +63,11 @@ class Manifest:
     arguments: dict[str, Any]
     tables: dict[str, TableFile]
     place: Place | None = None
+
+    @property
+    def files(self) -> tuple[InputFile, ...]:
+        """Return the files of all tables."""
+        return tuple(table.file for table in self.tables.values())
 
     @property
     def data_sha256(self) -> str:
@@ -123,33 +137,92 @@ def _read(directory: Path) -> Manifest:
     path = directory / FILE_NAME
     if not path.exists():
         raise LoadError(f"expected {FILE_NAME} in {directory}, found none; {_NEXT} (an import takes a single file)")
-    with open_file(path) as file:
-        octets = file.read()
+    octets = read_small_file(path, _LIMIT_BYTES)
     try:
-        content = json.loads(octets)
+        content = _parsed(octets)
         place = _place(content) if "day" in content else None
         tables = _tables(directory, content, DAILY_TABLE_NAMES if place else TABLE_NAMES)
-        return Manifest(directory, hashlib.sha256(octets).hexdigest(), content["arguments"], tables, place)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        cause = f"no entry {error}" if isinstance(error, KeyError) else error
+        return Manifest(directory, hashlib.sha256(octets).hexdigest(), _arguments(content), tables, place)
+    except (ValueError, KeyError) as error:
+        cause = f"no entry {error}" if isinstance(error, KeyError) else one_line(error)[:_SHOWN_CHARACTERS]
         raise LoadError(f"expected a manifest of format 1 in {path}, found {cause}; {_NEXT}") from None
 
 
+def _parsed(octets: bytes) -> dict[str, Any]:
+    """Return the JSON object in `octets`; raises ValueError where it is none that PostgreSQL could store as well."""
+
+    def refuse(name: str) -> None:
+        raise ValueError(f"{name}, which is no JSON")
+
+    text = octets.decode("utf-8")
+    if (depth := nesting_depth(text)) > _DEPTH_LIMIT:
+        raise ValueError(f"JSON nested {depth:,} deep")
+    content = json.loads(text, parse_constant=refuse)
+    json.dumps(content, ensure_ascii=False, allow_nan=False).encode()  # a lone surrogate, a number beyond the doubles
+    if "\\u0000" in text and "\0" in "".join(_strings(content)):
+        raise ValueError("a NUL character")
+    return _object(content, "the whole")
+
+
+def _strings(content: Any) -> Iterator[str]:
+    """Yield every name and text in parsed JSON."""
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, dict):
+        for name, value in content.items():
+            yield name
+            yield from _strings(value)
+    elif isinstance(content, list):
+        for value in content:
+            yield from _strings(value)
+
+
+def _object(value: Any, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"a {type(value).__name__} instead of an object as {name}")
+    return value
+
+
+def _arguments(content: dict[str, Any]) -> dict[str, Any]:
+    return _object(content["arguments"], "'arguments'")
+
+
+def _count(entry: dict[str, Any], name: str) -> int:
+    value = entry[name]
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise ValueError(f"{value!r:.40} instead of a count as {name!r}")
+    return value
+
+
+def _digest(entry: dict[str, Any], name: str) -> str:
+    value = entry[name]
+    if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{64}", value):
+        raise ValueError(f"{value!r:.40} instead of 64 hexadecimal digits as {name!r}")
+    return value
+
+
 def _place(content: dict[str, Any]) -> Place:
-    return Place(date.fromisoformat(content["day"]), int(content["sequence"]), str(content["previous_sha256"]))
+    day = content["day"]
+    if not isinstance(day, str) or not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
+        raise ValueError(f"{day!r:.40} instead of a day such as 2025-12-31")
+    found = date.fromisoformat(day)
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise ValueError(f"the day {day} instead of one from {FIRST_YEAR} to {LAST_YEAR}")
+    return Place(found, _count(content, "sequence"), _digest(content, "previous_sha256"))
 
 
 def _tables(directory: Path, content: dict[str, Any], names: Sequence[str]) -> dict[str, TableFile]:
-    """Return the table files of parsed JSON; raises KeyError, TypeError or ValueError where it is no such manifest."""
+    """Return the table files of parsed JSON; raises KeyError or ValueError where it is no such manifest."""
     if content["format"] != 1 or content["source"] != SOURCE:
-        raise ValueError(f"format {content['format']!r} and source {content['source']!r}")
-    tables = {}
+        raise ValueError(f"format {content['format']!r:.40} and source {content['source']!r:.40}")
+    tables, listed = {}, _object(content["tables"], "'tables'")
     for name in names:
-        entry = content["tables"][name]
-        file = str(entry["file"])
-        if Path(file).name != file:
-            raise ValueError(f"the path {file!r} instead of a plain file name")
-        tables[name] = TableFile(directory / file, int(entry["rows"]), int(entry["bytes"]), str(entry["sha256"]))
+        entry = _object(listed[name], repr(name))
+        file = entry["file"]
+        if not isinstance(file, str) or file in ("", "..") or Path(file).name != file:
+            raise ValueError(f"the path {file!r:.80} instead of a plain file name")
+        counts = _count(entry, "rows"), _count(entry, "bytes")
+        tables[name] = TableFile(InputFile(directory / file), *counts, _digest(entry, "sha256"))
     return tables
 
 
@@ -166,13 +239,14 @@ def verify_files(manifest: Manifest, by_size: bool = False) -> None:
 def _problem(table: TableFile, by_size: bool) -> str | None:
     try:
         if not table.is_parquet:
-            check_is_text(table.path)
-        size = table.path.stat().st_size
+            table.file.check_is_text()
+        with reading(table.path):
+            size = table.path.stat().st_size
         if size != table.bytes:
             return f"expected {table.bytes:,} bytes as in {FILE_NAME}, found {size:,} in {table.path}"
         if by_size:
             return None
-        digest = sha256_of(table.path)
+        digest = table.file.sha256
     except LoadError as error:
         return str(error)
     if digest != table.sha256:

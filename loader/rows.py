@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,3 +31,7 @@ class Batch:
     def rows_read(self) -> int:
         """Return the number of rows of the file this batch accounts for."""
         return len(self.line_numbers) + len(self.rejects)
+
+
+Batches = Generator[Batch, None, None]
+"""What an adapter yields; closed by whoever opened the stream, before the stream is."""

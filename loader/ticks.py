@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -26,7 +26,7 @@ from loader.partition import (
 )
 
 if TYPE_CHECKING:
-    from loader.rows import Batch
+    from loader.rows import Batches
 
 _NEXT_DAY = timedelta(days=1)
 
@@ -126,10 +126,10 @@ def _add_date(connection: psycopg.Connection, day: date) -> None:
     connection.execute(sql.SQL("insert into {} select * from {}").format(sql.Identifier(SCHEMA, "dates"), staged))
 
 
-def _only_of_day(read: Callable[[BinaryIO], Iterator[Batch]], day: date) -> Callable[[BinaryIO], Iterator[Batch]]:
+def _only_of_day(read: Callable[[BinaryIO], Batches], day: date) -> Callable[[BinaryIO], Batches]:
     """Return a reader that rejects the rows of any other day (UTC)."""
 
-    def read_day(stream: BinaryIO) -> Iterator[Batch]:
+    def read_day(stream: BinaryIO) -> Batches:
         import pyarrow as pa
         import pyarrow.compute as pc
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import time
@@ -9,7 +10,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from loader.files import sha256_of
 from loader.sources import FORMATS, FORMATS_WITHOUT_CALENDAR
 from pipeline import inbox
 from pipeline.inbox import Found
@@ -90,7 +90,8 @@ def _check_writable(*folders: Path) -> None:
 
 def _imported(settings: Settings, found: Found, name: str) -> tuple[bool, str]:
     """Run the loader on a file; return whether its rows are in the warehouse, and the report."""
-    sha256 = sha256_of(found.path)
+    with found.path.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     source = found.log_format
     before = newest_batch(source, sha256)
     result = subprocess.run(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
-from loader.rows import Batch
+from loader.rows import Batches
 
 
 @dataclass(frozen=True)
@@ -32,5 +32,5 @@ class Adapter:
     every load.
     """
 
-    read: Callable[[BinaryIO, Context], Iterator[Batch]]
+    read: Callable[[BinaryIO, Context], Batches]
     assumptions: tuple[str, ...]

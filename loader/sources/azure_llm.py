@@ -6,14 +6,14 @@ user, model, endpoint, latency or status: these stay NULL. Source: Azure/AzurePu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
-from loader.columns import TIMESTAMP, TOKENS, Column, typed_chunk
+from loader.columns import typed_chunk
+from loader.kinds import TIMESTAMP, TOKENS, Column
 from loader.records import read_chunks
 from loader.request_ids import request_ids
-from loader.rows import Batch
+from loader.rows import Batches
 from loader.sources.adapter import Adapter, Context
 
 HEADER = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
@@ -24,7 +24,7 @@ COLUMNS = (
 )
 
 
-def read(stream: BinaryIO, context: Context) -> Iterator[Batch]:
+def read(stream: BinaryIO, context: Context) -> Batches:
     """Yield request_id, requested_at, prompt_tokens and completion_tokens in file order.
 
     Raises LoadError when the file is of another format.

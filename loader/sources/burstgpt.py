@@ -7,7 +7,6 @@ Source: HPMLL/BurstGPT on GitHub, licence CC-BY-4.0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import BinaryIO
@@ -15,18 +14,19 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loader.columns import LAST_YEAR, TIMESTAMP_TYPE, TOKENS, Column, Kind, only_matching, typed_chunk
+from loader.columns import TIMESTAMP_TYPE, typed_chunk
+from loader.kinds import INT_MAX, LAST_YEAR, TOKENS, Column, Kind
 from loader.records import read_chunks
 from loader.request_ids import request_ids
-from loader.rows import Batch
+from loader.rows import Batches
 from loader.sources.adapter import Adapter, Context
 
 SIX = ("Timestamp", "Model", "Request tokens", "Response tokens", "Total tokens", "Log Type")
 EIGHT = ("Timestamp", "Session ID", "Elapsed time", *SIX[1:])
-_SECONDS = r"^\d{1,9}(\.\d{1,6})?$"  # nine digits, 31 years: below 2**53 in microseconds, so exact as a float
+_SECONDS = r"[0-9]{1,9}(\.[0-9]{1,6})?"  # nine digits, 31 years: below 2**53 in microseconds, so exact as a float
 
 
-def read(stream: BinaryIO, context: Context) -> Iterator[Batch]:
+def read(stream: BinaryIO, context: Context) -> Batches:
     """Yield request_id, requested_at, prompt_tokens, completion_tokens and, of eight columns, latency_ms.
 
     Raises LoadError when the file is of another format, ValueError without an epoch.
@@ -49,23 +49,23 @@ def _seconds_since(epoch: datetime) -> Kind:
     """Return the kind of seconds after `epoch`, up to the end of the last year allowed."""
     start, end = (round(instant.timestamp() * 1e6) for instant in (epoch, datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)))
 
-    def parse(texts: pa.StringArray) -> pa.Array:
+    def convert(texts: pa.StringArray) -> pa.Array:
         microseconds = pc.add(_scaled(texts, 1e6), start)
         return pc.if_else(pc.less(microseconds, end), microseconds, None).cast(TIMESTAMP_TYPE)
 
-    return Kind(f"seconds since the epoch, up to the year {LAST_YEAR}", parse)
+    return Kind(f"seconds since the epoch, up to the year {LAST_YEAR}", _SECONDS, convert, _SECONDS)
 
 
 def _scaled(texts: pa.StringArray, factor: float) -> pa.Array:
     """Return decimal numbers times `factor`, rounded to whole numbers."""
-    return pc.round(pc.multiply(only_matching(texts, _SECONDS).cast(pa.float64()), factor)).cast(pa.int64())
+    return pc.round(pc.multiply(texts.cast(pa.float64()), factor)).cast(pa.int64())
 
 
 def _milliseconds(texts: pa.StringArray) -> pa.Array:
     milliseconds = _scaled(texts, 1e3)
-    return pc.if_else(pc.less(milliseconds, 2**31), milliseconds, None).cast(pa.int32())
+    return pc.if_else(pc.less_equal(milliseconds, INT_MAX), milliseconds, None).cast(pa.int32())
 
 
-_ELAPSED = Kind("seconds, fewer than 2,147,483.648", _milliseconds)
+_ELAPSED = Kind("seconds, fewer than 2,147,483.648", _SECONDS, _milliseconds, _SECONDS)
 
 ADAPTER = Adapter(read, ("time 0 is the epoch given", "timestamps count real seconds in UTC"))

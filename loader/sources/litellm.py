@@ -7,21 +7,24 @@ names of the proxy's own and stay NULL. Source: schema.prisma and SpendLogsMetad
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loader.columns import INT_MAX, MILLISECONDS, TEXT, TIMESTAMP, TOKENS, Column, matching, typed_chunk
+from loader.columns import typed_chunk
+from loader.json_depth import nesting_depth
+from loader.kinds import INT_MAX, MILLISECONDS, TEXT, TIMESTAMP, TOKENS, Column, matching
 from loader.records import read_chunks
 from loader.request_ids import request_ids
-from loader.rows import Batch
+from loader.rows import Batches
 from loader.sources.adapter import Adapter, Context
 
 REQUIRED = ("request_id", "startTime", "endTime", "prompt_tokens", "completion_tokens")
-_STATUS = matching("^(success|failure)$", "success or failure")
+_STATUS = matching("success|failure", "success or failure")
 COLUMNS = (
     Column("request_id", TEXT),
     Column("requested_at", TIMESTAMP, header="startTime"),
@@ -33,9 +36,10 @@ COLUMNS = (
     Column("metadata", TEXT, is_required=False),
 )
 FAILED_WITHOUT_CODE = 500
+DEPTH_LIMIT = 100
 
 
-def read(stream: BinaryIO, context: Context) -> Iterator[Batch]:
+def read(stream: BinaryIO, context: Context) -> Batches:
     """Yield request_id, requested_at, prompt_tokens, completion_tokens, latency_ms and status_code in file order.
 
     Raises LoadError when the file is of another format.
@@ -76,14 +80,20 @@ def _status_code(status: str | None, metadata: str | None) -> int | None:
     if status != "failure":
         return None
     error = details.get("error_information")
-    code = str(error.get("error_code")) if isinstance(error, dict) else ""
-    is_http = code.isascii() and code.isdigit() and len(code) == 3 and "400" <= code <= "599"
-    return int(code) if is_http else FAILED_WITHOUT_CODE
+    code = error.get("error_code") if isinstance(error, dict) else None
+    is_http = isinstance(code, str | int) and re.fullmatch("[45][0-9]{2}", str(code)) is not None
+    return int(code) if is_http and code is not None else FAILED_WITHOUT_CODE
 
 
 def _parsed(metadata: str | None) -> dict[str, Any]:
+    """Return the JSON object of `metadata`; empty where it is none, or nested so deep that no gateway writes it.
+
+    A client of the gateway may choose part of it, and the parser's own limit depends on who calls it.
+    """
+    if metadata is None or nesting_depth(metadata) > DEPTH_LIMIT:
+        return {}
     try:
-        details = json.loads(metadata or "{}")
+        details = json.loads(metadata)
     except ValueError:
         return {}
     return details if isinstance(details, dict) else {}

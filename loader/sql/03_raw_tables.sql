@@ -26,6 +26,19 @@ create table if not exists raw_staging.models (
     released_on date check (released_on between '1970-01-01' and '2100-12-31'),
     is_deprecated boolean not null
 );
+-- NaN is more than any number, so that a lower bound alone lets it pass. Not valid: one loaded before must not stop us.
+do $$
+begin
+    if not exists (
+        select from pg_constraint
+        where conrelid = 'raw_staging.models'::regclass and conname = 'models_prices_are_numbers_check'
+    ) then
+        alter table raw_staging.models add constraint models_prices_are_numbers_check check (
+            input_usd_per_mtok < 1000000 and output_usd_per_mtok < 1000000
+        ) not valid;
+    end if;
+end
+$$;
 comment on table raw_staging.models is 'One row per model of the generated data set; prices per million tokens';
 
 create table if not exists raw_staging.endpoints (

@@ -76,7 +76,7 @@ def write_set(tmp_path: Path) -> Callable[..., Path]:
         for table, text in contents.items():
             octets = text if isinstance(text, bytes) else text.encode()
             (directory / f"{table}.csv").write_bytes(octets)
-            count = (rows or {}).get(table, octets.count(b"\n") - 1)
+            count = (rows or {}).get(table, max(octets.count(b"\n") - 1, 0))
             digest = hashlib.sha256(octets).hexdigest()
             tables[table] = {"file": f"{table}.csv", "rows": count, "bytes": len(octets), "sha256": digest}
         manifest = {"format": 1, "source": "synthetic", "arguments": {"seed": 1}, "tables": tables}

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loader import columns
-from loader.columns import Column, Kind, typed_batch
+from loader import kinds as columns
+from loader.columns import typed_batch, values_of
+from loader.kinds import Column, Kind
 
 
 def parse(kind: Kind, *texts: str) -> list[object]:
-    return list(kind.parse(pa.array(texts, pa.string())).to_pylist())
+    return list(values_of(kind, pa.array(texts, pa.string())).to_pylist())
 
 
 INSTANTS = st.datetimes(datetime(1970, 1, 3), datetime(2100, 12, 30))

@@ -259,7 +259,9 @@ def test_load_names_every_file_that_differs_from_the_manifest(loader: Any, write
     assert "users.csv, found none" in said
     assert "found 9 in" in said
     assert "endpoints.csv" in said
-    assert loader.value("select count(*) from raw_staging.load_batches") == 0
+    assert loader.rows("select status, file_name, rows_loaded, error from raw_staging.load_batches") == [
+        ("failed", "set/manifest.json", 0, said.removeprefix("load: ").rstrip())
+    ]
 
 
 def test_load_refuses_a_row_count_other_than_the_manifests(loader: Any, write_set: WriteSet) -> None:

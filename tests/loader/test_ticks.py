@@ -200,7 +200,7 @@ def test_a_set_with_a_hole_is_refused_before_anything_is_loaded(
     shutil.rmtree(directory / "ticks" / gone)
     said = loader.fails("load", directory)
     assert "next, found" in said and "missing tick" in said
-    assert loader.value("select count(*) from raw_staging.load_batches") == 0
+    assert loader.rows("select status, rows_loaded from raw_staging.load_batches") == [("failed", 0)]
 
 
 def test_the_clock_does_not_go_backwards(loader: Any, write_set: WriteSet, write_tick: WriteTick) -> None:
