@@ -162,11 +162,14 @@ test-stack: $(DEV) ## Prove the full stack on two real Docker engines, without a
 		|| exit; done
 
 ##@ Develop
-.PHONY: setup test test-browser lighthouse lint dashboards-lint metabase-live format bench lock clean
+.PHONY: setup test fuzz test-browser lighthouse lint dashboards-lint metabase-live format bench lock clean
 setup: $(DEV) ## Install the tools of test and lint as well
 
 test: $(DEV) ## Run the default tests (under 5 minutes on 2 cores)
 	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+fuzz: $(DEV) ## Throw hostile bytes at every reader of files: MINUTES=10
+	@$(PY) -m tests.fuzz --minutes "$(or $(MINUTES),10)"
 
 test-browser: $(DEV) ## Drive a real browser through the proxy (needs Debian's chromium)
 	@$(PY) -m pytest tests/browser -o "addopts=-q --import-mode=importlib --strict-markers" -o timeout=900

@@ -67,10 +67,11 @@ def run_continuation(job: Continuation) -> str:
 def days_to_write(job: Continuation, last: date) -> int:
     """Return how many days after `last` the job asks for. Raises GenerationError for days beyond the calendar."""
     count = (job.days or 0) if job.until is None else (job.until - last).days
-    if last > LATEST_END - timedelta(days=count):
+    if count > (LATEST_END - last).days:
+        option = "--days" if job.until is None else "--until"
         raise GenerationError(
             f"cannot continue the data set: expected days up to {LATEST_END}, found {count:,} days after {last} in "
-            "--days; ask for fewer"
+            f"{option}; ask for fewer"
         )
     return count
 

@@ -16,10 +16,13 @@ def towards_goal(job: Continuation, file: Path, last: date) -> Continuation:
     """
     try:
         noted = json.loads(file.read_text(encoding="utf-8"))
-        return replace(job, days=None, until=date.fromisoformat(noted["until"]), rows=noted["rows"])
+        until, rows = date.fromisoformat(noted["until"]), noted["rows"]
+        if rows is not None and (type(rows) is not int or rows < 1):
+            raise ValueError(f"{rows!r:.40} rows a day")
+        return replace(job, days=None, until=until, rows=rows)
     except FileNotFoundError:
         until = job.until or last + timedelta(days=job.days or 0)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise GenerationError(
             f"cannot continue the data set: expected a day to reach in {file}, found {error}; remove the file"
         ) from None

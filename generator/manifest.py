@@ -6,6 +6,7 @@ Standard library only, so that finding a data set up to date costs no import of 
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,6 +14,7 @@ MANIFEST_NAME = "manifest.json"
 PARTIAL_NAME = ".partial"  # a folder that holds files until they are whole
 MANIFEST_FORMAT = 1
 SOURCE = "synthetic"
+MOST_DAYS = 46_751  # from 1973 to 2100
 PROFILE = "default"  # the set of distributions in distributions.py
 
 
@@ -80,7 +82,7 @@ def read_manifest(folder: Path) -> dict[str, object] | None:
     """Return the manifest in `folder`, or None where there is none that can be read."""
     try:
         content = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
 
@@ -100,10 +102,41 @@ def is_up_to_date(folder: Path, arguments: Arguments) -> bool:
 
 def listed_tables(content: dict[str, object]) -> dict[str, TableFile]:
     """Return the files of a manifest by table; raises ValueError where it is none of ours."""
+    tables = content.get("tables")
+    if not isinstance(tables, dict):
+        raise ValueError("no list of tables")
+    return {name: _table_file(name, entry) for name, entry in tables.items()}
+
+
+def _table_file(name: str, entry: object) -> TableFile:
     try:
-        return {name: TableFile(**table) for name, table in content["tables"].items()}  # type: ignore[attr-defined]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"no list of tables ({error})") from None
+        table = TableFile(**entry)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise ValueError(f"no file of {name!r:.40} ({error})") from None
+    is_name = isinstance(table.file, str) and table.file not in ("", "..") and "\0" not in table.file
+    if not is_name or Path(table.file).name != table.file:
+        raise ValueError(f"the path {table.file!r:.80} instead of a plain file name")
+    counts_are_whole = all(type(count) is int and 0 <= count < 2**63 for count in (table.rows, table.bytes))
+    if not counts_are_whole or not isinstance(table.sha256, str):
+        raise ValueError(f"no counts and checksum of {table.file!r:.80}")
+    return table
+
+
+def listed_arguments(content: dict[str, object]) -> Arguments:
+    """Return the arguments of a manifest; raises ValueError where they are none of ours."""
+    try:
+        arguments = Arguments(**content["arguments"])  # type: ignore[arg-type]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"no arguments ({error})") from None
+    for name, value in asdict(arguments).items():
+        expected = str if name in ("start", "format", "profile") else int
+        if type(value) is not expected:
+            raise ValueError(f"{value!r:.40} as the argument {name}")
+    if not 0 < arguments.days <= MOST_DAYS:
+        raise ValueError(f"{arguments.days!r:.40} as the argument days")
+    if not 1970 <= date.fromisoformat(arguments.start).year <= 2100:
+        raise ValueError(f"the start {arguments.start}")
+    return arguments
 
 
 def listed_files(folder: Path) -> set[str]:

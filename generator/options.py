@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from generator.manifest import Arguments
+from generator.manifest import MOST_DAYS, Arguments
 
 LAST_DAY = date(2025, 12, 31)  # of the default window
 EARLIEST_START, LATEST_END = date(1973, 1, 1), date(2100, 12, 31)  # sign-ups reach back three years, ids to 1970
@@ -42,7 +42,7 @@ class Number:
 NUMBERS = (
     Number("seed", 42, 0, 2**63 - 1, "what every draw derives from"),
     Number("rows", 500_000, 1, 10_000_000_000, "number of API requests"),
-    Number("days", 365, 1, 46_751, "calendar days that the requests fall on"),
+    Number("days", 365, 1, MOST_DAYS, "calendar days that the requests fall on"),
     Number("users", 2_000, 1, 500_000, "number of users; about 15 companies per 100"),
     Number(
         "workers", min(os.cpu_count() or 1, 8), 1, 256, "threads that draw and format; default: the CPUs, at most 8"

@@ -20,6 +20,7 @@ from generator.manifest import (
     TableFile,
     data_sha256,
     has_checksum,
+    listed_arguments,
     listed_tables,
     read_manifest,
 )
@@ -150,8 +151,8 @@ def _checked_manifest(folder: Path, content: dict[str, object]) -> tuple[Argumen
         tables = listed_tables(content)
         if absent := sorted(DAILY_TABLES - tables.keys()):
             raise ValueError(f"no file of {', '.join(absent)}")
-        return Arguments(**content["arguments"]), tables  # type: ignore[arg-type]
-    except (KeyError, TypeError, ValueError) as error:
+        return listed_arguments(content), tables
+    except ValueError as error:
         expected = f"a manifest of format {MANIFEST_FORMAT}"
         raise _refusal(expected, str(error), folder / MANIFEST_NAME, "generate the data set again") from None
 

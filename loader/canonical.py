@@ -41,6 +41,6 @@ def canonical_blocks(stream: BinaryIO, columns: Sequence[Column]) -> Iterator[by
 
 
 def _lines_pattern(columns: Sequence[Column]) -> re.Pattern[bytes]:
-    """Return the pattern of any number of lines; none is tried twice, so that its time grows with the bytes alone."""
+    """Return the pattern of any number of lines; no line is tried twice, so its time grows with the bytes alone."""
     fields = (f"(?:{column.kind.as_is}{'' if column.is_required else '|'})" for column in columns)
     return re.compile(f"(?>{','.join(fields)}\r?\n)*+".encode())

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 Line = Callable[..., str]
@@ -330,3 +331,40 @@ def _with_header(lines: list[str]) -> str:
         "is_flagged"
     )
     return "".join(f"{line}\n" for line in [header, *lines])
+
+
+@pytest.mark.parametrize("price", ["NaN", "Infinity", "1e3", "-0.1", "+1"])
+def test_a_price_that_is_no_amount_is_refused(steady_loader: Any, write_set: WriteSet, price: str) -> None:
+    header = (
+        "model_id,model_name,provider,family,context_window,input_usd_per_mtok,output_usd_per_mtok,released_on,"
+        "is_deprecated\n"
+    )
+    text = header + f"1,small-1,acme,small,1000,{price},0.2,2024-01-01,false\n"
+    said = steady_loader.fails("load", write_set(models=text))
+    assert f"input_usd_per_mtok: expected an amount from 0 to 999,999.9999, found '{price}'" in said
+
+
+def test_the_server_itself_refuses_a_price_that_is_no_number(loader: Any) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        loader.connection.execute(
+            "insert into raw_staging.models (model_id, model_name, provider, is_deprecated, input_usd_per_mtok)"
+            " values (1, 'm', 'p', false, 'NaN')"
+        )
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        ("requested_at", "now"), ("requested_at", "epoch"), ("requested_at", "2025-01-01"), ("prompt_tokens", "0x1F"),
+        ("prompt_tokens", "1_000"), ("prompt_tokens", "+5"), ("is_flagged", "yes"), ("is_flagged", "t"),
+        ("request_id", "{01941f29-db00-7000-8000-00000000ffff}"),
+    ],
+)  # fmt: skip
+def test_a_row_the_server_alone_would_take_is_rejected_alone_as_beside_others(
+    steady_loader: Any, write_set: WriteSet, request_line: Line, column: str, text: str
+) -> None:
+    for others in (0, 10):
+        lines = [*(request_line(i) for i in range(others)), request_line(99, **{column: text})]
+        said = steady_loader.succeeds("load", "--force", "--max-reject-ratio", 1, write_set(lines))
+        assert f"{others} api_requests" in said
+        assert f"1 rejected (see raw_staging.rejected_rows, the first in line {others + 2}: {column}: expected" in said

@@ -145,3 +145,88 @@ def test_read_chunks_refuses_another_header(data: bytes, message: str) -> None:
 def test_read_chunks_takes_any_of_several_headers() -> None:
     chunks: Iterator[Chunk] = read_chunks(io.BytesIO(b"c\n1\n"), HEADER, ("c",))
     assert next(chunks).header == ["c"]
+
+
+def naive(text: str) -> tuple[list[tuple[int, list[str]]], list[int]]:
+    """Return records and rejected lines by the rule itself: try at each line, give up only that line, start anew."""
+    lines, rows, rejected, start = text.splitlines(keepends=True)[1:], [], [], 0
+    while start < len(lines):
+        reader = csv.reader(lines[start:], strict=True)
+        try:
+            row = next(reader)
+        except csv.Error:
+            row, reader = ["no", "such", "record"], csv.reader([])
+        if len(row) == len(HEADER):
+            rows.append((start + 2, row))
+            start += reader.line_num
+            continue
+        if row and lines[start].strip("\n"):
+            rejected.append(start + 2)
+        start += 1
+    return rows, rejected
+
+
+@given(st.lists(st.sampled_from(['"', '"', ",", ",", "\n", "\n", "a", '",', ',"', '""']), max_size=40).map("".join))
+def test_read_chunks_finds_what_the_rule_says_without_trying_at_each_line(tail: str) -> None:
+    text = f"a,b\n{tail}"
+    rows, rejected = naive(text)
+    found = read(text.encode())
+    assert list(zip(found.line_numbers, found.rows, strict=True)) == rows
+    assert [reject.line_number for reject in found.rejects] == rejected
+
+
+@pytest.mark.parametrize("end", ["", 'x"\n', '"x\n', '",\n'])
+@pytest.mark.parametrize("line", ['a",",c\n', '",\n', 'a,"\n', '"a"",",b\n'])
+def test_read_chunks_reads_no_line_more_than_a_few_times_whatever_the_quotes(
+    monkeypatch: pytest.MonkeyPatch, line: str, end: str
+) -> None:
+    parsed = 0
+    reader = csv.reader
+
+    def counting_reader(lines: Iterator[str], **options: bool) -> Iterator[list[str]]:
+        def counted() -> Iterator[str]:
+            nonlocal parsed
+            for text in lines:
+                parsed += 1
+                yield text
+
+        return reader(counted() if isinstance(lines, list) else _Counted(lines), **options)
+
+    class _Counted:
+        def __init__(self, lines: Iterator[str]) -> None:
+            self._lines = lines
+
+        def __iter__(self) -> Iterator[str]:
+            return self
+
+        def __next__(self) -> str:
+            nonlocal parsed
+            parsed += 1
+            return next(self._lines)
+
+    monkeypatch.setattr(records.csv, "reader", counting_reader)
+    count = 2_000
+    found = read(("a,b\n" + line * count + end).encode())
+    assert len(found.rejects) + len(found.rows) >= count / 2
+    assert parsed < 8 * count
+
+
+def test_read_chunks_gives_up_a_record_longer_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "RECORD_LIMIT_CHARACTERS", 1000)
+    found = read(b'a,b\n1,"' + b"x\n" * 5000 + b"3,4\n")
+    assert found.rows == [["3", "4"]]
+    assert len(found.rejects) == 5000
+    assert "expected a quote to close" in found.rejects[0].reason
+
+
+def test_read_chunks_refuses_a_name_that_repeats() -> None:
+    with pytest.raises(LoadError, match="expected each column's name once in the header line, found 'a' again"):
+        list(read_chunks(io.BytesIO(b"a,b,a\n1,2,3\n"), HEADER, is_open=True))
+
+
+def test_read_chunks_tells_a_nul_from_another_encoding() -> None:
+    found = read(b"a,b\n1,\xff\n3,\0\n")
+    assert [reject.reason for reject in found.rejects] == [
+        "expected UTF-8 text, found bytes of another encoding",
+        "expected UTF-8 text, found a NUL character",
+    ]

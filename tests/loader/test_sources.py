@@ -205,3 +205,20 @@ def test_litellm_prefers_the_duration_reported() -> None:
 def test_litellm_needs_its_columns() -> None:
     with pytest.raises(LoadError, match="and any others, found 'request_id,startTime'"):
         litellm_rows("request_id,startTime\n")
+
+
+def test_parquet_rows_that_no_server_can_store_are_rejected() -> None:
+    texts = pa.array([b"/a", b"/\xff", b"/\0", b"/d"]).cast(pa.binary())
+    paths = pa.StringArray.from_buffers(4, texts.buffers()[1], texts.buffers()[2])
+    table = pa.table(
+        {"endpoint_id": [1, 2, 3, 4], "path": paths, "http_method": ["GET"] * 4, "category": ["chat"] * 4}
+        | {"is_streaming": [True] * 4}
+    )
+    file = io.BytesIO()
+    pq.write_table(table, file)
+    batch = only(synthetic.read_parquet(io.BytesIO(file.getvalue()), "endpoints"))
+    assert batch.rows.column("endpoint_id").to_pylist() == [1, 4]
+    assert [(reject.line_number, reject.reason) for reject in batch.rejects] == [
+        (2, "expected UTF-8 text, found bytes of another encoding"),
+        (3, "expected UTF-8 text, found a NUL character"),
+    ]
