@@ -169,7 +169,7 @@ test: $(DEV) ## Run the default tests (under 5 minutes on 2 cores)
 	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 fuzz: $(DEV) ## Throw hostile bytes at every reader of files: MINUTES=10
-	@$(PY) -m tests.fuzz --minutes "$(or $(MINUTES),10)"
+	@$(PY) -m tests.fuzz --minutes "$${MINUTES:-10}"
 
 test-browser: $(DEV) ## Drive a real browser through the proxy (needs Debian's chromium)
 	@$(PY) -m pytest tests/browser -o "addopts=-q --import-mode=importlib --strict-markers" -o timeout=900

@@ -453,3 +453,73 @@ def test_run_killed_while_publishing_is_finished_by_the_same_command(folder, tmp
     assert contents(folder) == contents(undisturbed)
     assert go_on(folder) == 0
     assert len(list((folder / "ticks").iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["--until", "9999-12-31"], "days after 2025-12-31 in --until"),
+        (["--until", "2101-01-01"], "days after 2025-12-31 in --until"),
+        (["--days", "46751"], "found 46,751 days after 2025-12-31 in --days"),
+    ],
+)
+def test_days_beyond_the_calendar_are_refused_in_one_line(folder, capsys, words, found):
+    capsys.readouterr()
+    assert go_on(folder, *words) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "expected days up to 2100-12-31" in said
+    assert found in said
+
+
+HOSTILE_ENTRIES = {
+    "bytes without end": (("tables", "users", "bytes"), float("inf")),
+    "rows as text": (("tables", "users", "rows"), "many"),
+    "rows as a truth": (("tables", "users", "rows"), True),
+    "a path": (("tables", "users", "file"), "../users.csv"),
+    "a NUL": (("tables", "users", "file"), "users\0.csv"),
+    "a file that is a list": (("tables", "users", "file"), ["users.csv"]),
+    "a table that is a list": (("tables", "users"), []),
+    "tables that are a list": (("tables",), []),
+    "a start at the end of time": (("arguments", "start"), "9999-12-31"),
+    "a start that is a number": (("arguments", "start"), 7),
+    "days without end": (("arguments", "days"), float("inf")),
+    "days beyond the calendar": (("arguments", "days"), 10**9),
+}
+
+
+@pytest.mark.parametrize(("place", "value"), HOSTILE_ENTRIES.values(), ids=HOSTILE_ENTRIES)
+def test_a_manifest_with_an_entry_of_another_shape_is_refused_in_one_line(folder, capsys, place, value):
+    path = folder / "manifest.json"
+    entry = manifest = json.loads(path.read_text())
+    for name in place[:-1]:
+        entry = entry[name]
+    entry[place[-1]] = value
+    path.write_text(json.dumps(manifest))
+    capsys.readouterr()
+    assert go_on(folder) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "expected a manifest of format 1" in said
+
+
+def test_a_manifest_nested_100_000_deep_is_none(folder, capsys):
+    (folder / "manifest.json").write_text("[" * 100_000)
+    capsys.readouterr()
+    assert go_on(folder) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "expected a data set with manifest.json" in said
+
+
+@pytest.mark.parametrize(
+    "note", ["[" * 100_000, '{"until": "2026-01-02", "rows": 1.5}', '{"until": 7, "rows": null}', "7"]
+)
+def test_a_goal_of_another_shape_is_refused_in_one_line(folder, tmp_path, capsys, note):
+    goal = tmp_path / "goal"
+    goal.write_text(note)
+    capsys.readouterr()
+    assert go_on(folder, "--days", "1", "--goal", goal) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "expected a day to reach" in said
