@@ -1,4 +1,4 @@
-"""The profile `dev` beside the running stack: pgAdmin and SonarQube start, with passwords from files, and stay local."""
+"""The profile `dev` beside the running stack: pgAdmin and SonarQube start, with secrets from files, and stay local."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests.stack.patience import HANG_S
 from tests.stack.project import LONG_RUNNING, Project
 from tests.stack.standins import build_dev
 
 DEV = ["pgadmin", "sonarqube", "sonarqube-db"]
-START_LIMIT_S = 900  # against a hang only: SonarQube migrates an empty database with whatever cores are left
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +22,11 @@ def dev(stack: Project) -> Iterator[Project]:
     build_dev(stack.engine)
     settings = stack.folder / ".env"
     kept = settings.read_bytes() if settings.exists() else b""
-    settings.write_bytes(kept + b"\nSONARQUBE_UNTUNED_HOST=true\n")  # containers here may not raise the machine's limits
-    stack.compose("--profile", "dev", "up", "--detach", "--no-deps", *DEV, timeout_s=START_LIMIT_S)
+    # Containers here may not raise the machine's limits.
+    settings.write_bytes(kept + b"\nSONARQUBE_UNTUNED_HOST=true\n")
+    stack.compose("--profile", "dev", "up", "--detach", "--no-deps", *DEV)
     for service in DEV:
-        stack.wait_healthy(service, START_LIMIT_S)
+        stack.wait_healthy(service)
     yield stack
     settings.write_bytes(kept)
     stack.compose("--profile", "dev", "rm", "--force", "--stop", *DEV)
@@ -45,7 +46,7 @@ def test_ports_are_on_the_hosts_own_address_only(dev: Project) -> None:
 def test_pgadmin_lets_its_password_in_and_no_other(dev: Project) -> None:
     for password, place in (("another-secret", "/login"), (secret(dev, "pgadmin_password"), "/browser/")):
         with httpx.Client(
-            base_url="http://127.0.0.1:5050", trust_env=False, follow_redirects=True, timeout=120
+            base_url="http://127.0.0.1:5050", trust_env=False, follow_redirects=True, timeout=HANG_S
         ) as http:
             assert http.get("/misc/ping").text == "PING"
             token = re.search(r'csrfToken": "([^"]+)"', http.get("/login").text)
@@ -61,7 +62,7 @@ def test_pgadmin_reaches_the_warehouse(dev: Project) -> None:
 
 
 def test_sonarqube_is_up_on_its_own_database(dev: Project) -> None:
-    status = httpx.get("http://127.0.0.1:9000/api/system/status", trust_env=False, timeout=60).json()
+    status = httpx.get("http://127.0.0.1:9000/api/system/status", trust_env=False, timeout=HANG_S).json()
     assert status["status"] == "UP"
     assert dev.inspect("sonarqube")["Config"]["Image"].split(":")[1].startswith(status["version"])
     query = [

@@ -5,25 +5,18 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.stack.client import Client
+from tests.stack.patience import COMMAND_HANG_S, wait_until
 from tests.stack.project import Project
 
-HANG_S = 900
+pytestmark = pytest.mark.every_engine
+
 HEADER = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
 ENDED = "select count(*) from ops.pipeline_events where pipeline_id = '{}' and status is not null"
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + HANG_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(2)
 
 
 def trace(minutes: range, day: str) -> str:
@@ -109,7 +102,7 @@ def test_killed_scheduler_loses_nothing_and_loads_nothing_twice(stack: Project, 
     wait_until(lambda: dealt_with(stack, "night.csv") is not None, "the file stays")
     day = "requested_at >= '2025-12-21' and requested_at < '2025-12-22'"
     assert stack.sql(f"select count(*) from raw_staging.api_requests where source = 'azure-llm' and {day}") == "1000"
-    stack.wait_healthy("scheduler", HANG_S)
+    stack.wait_healthy("scheduler")
 
 
 def test_every_import_works_by_hand(stack: Project, loaded: str) -> None:
@@ -123,7 +116,7 @@ def test_every_import_works_by_hand(stack: Project, loaded: str) -> None:
         input=trace(range(50), "2025-12-23"),
         capture_output=True,
         text=True,
-        timeout=HANG_S,
+        timeout=COMMAND_HANG_S,
     )
     assert "50 api_requests loaded" in piped.stderr, piped.stderr
     assert stack.sql("select count(*) from raw_staging.api_requests where source = 'by-hand'") == "80"
@@ -132,9 +125,8 @@ def test_every_import_works_by_hand(stack: Project, loaded: str) -> None:
 @pytest.fixture(scope="module")
 def daily(stack: Project, loaded: str) -> str:
     """Do the daily run now; return what it said."""
-    result = stack._run(
-        ["docker", "compose", "exec", "-T", "scheduler", "python", "-m", "pipeline", "daily"], False, HANG_S
-    )
+    words = ["docker", "compose", "exec", "-T", "scheduler", "python", "-m", "pipeline", "daily"]
+    result = stack.run(*words, check=False)
     return result.stdout + result.stderr
 
 
@@ -157,7 +149,7 @@ def test_scheduled_backup_is_whole_and_has_the_form_that_restore_takes(stack: Pr
     dumped = {path.name: path.read_bytes() for path in folder.iterdir()}
     for path in (stack.folder / "secrets").iterdir():
         assert not [name for name, content in dumped.items() if path.read_bytes().strip() in content], path.name
-    listed = stack._run(["stack/restore.sh"], False, 60)
+    listed = stack.run("stack/restore.sh", check=False)
     assert f"FROM=backups/scheduled/{folder.name}" in listed.stderr
 
 
@@ -171,5 +163,5 @@ def test_services_that_sleep_need_no_restart(stack: Project, daily: str) -> None
 
 
 def test_start_without_demo_data_says_that_those_of_an_earlier_start_stay(stack: Project, daily: str) -> None:
-    result = stack._run(["docker", "compose", "run", "--rm", "-T", "-e", "DATA=none", "pipeline", "run"], True, HANG_S)
+    result = stack.run("docker", "compose", "run", "--rm", "-T", "-e", "DATA=none", "pipeline", "run")
     assert "DATA=none asks for no demo data" in result.stderr and "make remove SOURCE=synthetic" in result.stderr
