@@ -8,7 +8,7 @@ import pytest
 
 from tests.stack.project import Project
 
-PLAN = ["run", "--rm", "--no-deps", "-T", "metabase-provision", "plan"]
+PLAN = ["docker", "compose", "run", "--rm", "--no-deps", "-T", "metabase-provision", "plan"]
 
 
 @pytest.fixture
@@ -19,14 +19,12 @@ def lost(stack: Project) -> Iterator[str]:
     secret.unlink()
     stack.make("secrets")
     yield before
-    if (
-        "0 actions" not in stack._run(["docker", "compose", *PLAN], False, 600).stderr
-    ):  # leave the others a stack that works
+    if "0 actions" not in stack.run(*PLAN, check=False).stderr:  # leave the others a stack that works
         secret.write_text(before)
 
 
 def test_another_password_is_refused_with_the_next_step_then_set(stack: Project, lost: str) -> None:
-    refused = stack._run(["docker", "compose", *PLAN], False, 600)
+    refused = stack.run(*PLAN, check=False)
     assert refused.returncode == 1 and "run `make metabase-password`" in refused.stderr
     running = stack.container("metabase")
     result = stack.make("metabase-password")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.stack.project import LONG_RUNNING, Project
 
-QUIET_LIMIT_S = "15"
+QUIET_LIMIT_S = "60"
 
 
 @contextmanager
