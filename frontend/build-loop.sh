@@ -21,7 +21,7 @@ case "${1:-}" in
 esac
 
 trap 'exit 0' TERM INT
-alive() { date +%s%N >"$site/.alive"; }
+alive() { echo "$$ $SECONDS" >"$site/.alive"; }
 # A child in the background lets the trap work at once, and the sign of life go on.
 waited() {
     while kill -0 "$1" 2>/dev/null; do alive && sleep 1; done

@@ -38,7 +38,7 @@ back_up() {
 }
 
 trap 'exit 0' TERM INT
-alive() { date +%s%N >"$root/.alive"; }
+alive() { echo "$$ $SECONDS" >"$root/.alive"; }
 [ -w "$root" ] || echo "backup: expected a folder to write to, found $root closed to $(id -u); 'make up' sets its rights" >&2
 answered=$(cut -d' ' -f1 "$root/.result" 2>/dev/null || true)
 while :; do

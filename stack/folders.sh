@@ -15,7 +15,8 @@ for format in $formats; do mkdir -p "inbox/$format"; done
 # Folders that somebody else made are left as they are.
 for folder in inbox inbox/*/; do
     if [ "$(id -u)" = 0 ]; then
-        chown "10001:$group" "$folder" && chmod 2770 "$folder"
+        chown "10001:$group" "$folder"
+        chmod 2770 "$folder"
     else
         chmod 777 "$folder" 2>/dev/null || true
     fi

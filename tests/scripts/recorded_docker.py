@@ -77,6 +77,7 @@ ANSWERS: list[tuple[str, str]] = [
     (r"compose exec -T portfolio_db psql .*", "postgres\n"),
     (r"compose exec -T portfolio_db df -Pk \S+", DF),
     (r"compose exec -T portfolio_db du -sk /var/lib/postgresql", "612340\t/var/lib/postgresql\n"),
+    (r"compose exec -T site-build bash /app/frontend/build-loop.sh --current", ""),
     (r"compose exec -T frontend cat /links/links.json", LINKS),
 ]
 

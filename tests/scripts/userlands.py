@@ -22,6 +22,7 @@ BSD_REFUSES = {
     "basename": LONG,
     "cat": f"{LONG}|-[a-z]*[AET].*",
     "chmod": LONG,
+    "chown": LONG,
     "comm": LONG,
     "cp": f"{LONG}|-[a-zA-Z]*[tTu]",
     "cut": f"{LONG}|-z",
