@@ -91,10 +91,9 @@ def record_dbt(target: Path, run_id: str | None = None) -> int:
         print(f"record-dbt: {error}", file=sys.stderr)
     except psycopg.Error as error:
         cause = " ".join(str(error).split())
-        print(
-            f"record-dbt: expected to write the tables of ops, found: {cause}; run `python -m loader init`",
-            file=sys.stderr,
-        )
+        is_absent = isinstance(error, psycopg.errors.UndefinedTable)
+        advice = "run `python -m loader init`" if is_absent else "correct that on the server and run it again"
+        print(f"record-dbt: expected to write the tables of ops, found: {cause}; {advice}", file=sys.stderr)
     return 1
 
 

@@ -177,3 +177,18 @@ def test_missing_results_do_not_fail_a_command_that_succeeded(
     assert main(["run", "dbt-build", "--record-dbt", str(target), "--", "true"]) == 0
     assert "found those of another" in capsys.readouterr().err
     assert warehouse.execute(DBT_ENDS).fetchall() == [("done",), ("done",)]
+
+
+def test_only_absent_tables_call_for_loader_init(
+    warehouse: psycopg.Connection,
+    target: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PGOPTIONS", "-c default_transaction_read_only=on")  # refuses writes, as a full disk does
+    assert main(["record-dbt", "--target", str(target)]) == 1
+    assert "correct that on the server and run it again" in capsys.readouterr().err
+    monkeypatch.delenv("PGOPTIONS")
+    warehouse.execute("drop table ops.dbt_runs cascade")
+    assert main(["record-dbt", "--target", str(target)]) == 1
+    assert "run `python -m loader init`" in capsys.readouterr().err
