@@ -44,7 +44,7 @@ done
 changed=0
 for file in "${files[@]}"; do
     sed -E -f "$scratch/rules" "$file" >"$scratch/new"
-    diff -u -L "$file" -L "$file, pinned" "$file" "$scratch/new" && continue
+    git --no-pager diff --no-index --no-color --unified=0 "$file" "$scratch/new" && continue
     changed=$((changed + 1))
     [ "$mode" = --check ] || cat "$scratch/new" >"$file"
 done

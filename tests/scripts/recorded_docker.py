@@ -59,6 +59,8 @@ ANSWERS: list[tuple[str, str]] = [
     (r"compose ps --all --quiet( [a-z_-]+)?", "" if EMPTY else "".join(f"id-{name}\n" for name in SERVICES)),
     (r"compose ps --all --format .*", "" if EMPTY else STATES),
     (r"compose (--profile dev )?up .*", ""),
+    (r"compose ps --quiet --status running metabase", "" if EMPTY else "id-metabase\n"),
+    (r"buildx imagetools inspect --raw \S+", '{"schemaVersion": 2, "manifests": []}'),
     (r"compose (stop|run) .*", ""),
     (r"inspect --format \{\{\.Id\}\}.*( id-[a-z_-]+){5}", STARTS),
     (r"inspect --format \{\{index .*( id-[a-z_-]+){5}", USED),

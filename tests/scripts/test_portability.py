@@ -137,6 +137,30 @@ def test_upgrade_check_refuses_a_damaged_backup(workplace: Workplace) -> None:
     assert "whole, found damaged files; run 'make backup'" in result.stderr
 
 
+def test_pins_are_written_once(workplace: Workplace) -> None:
+    digest = hashlib.sha256(b'{"schemaVersion": 2, "manifests": []}').hexdigest()
+    compose = workplace.folder / "docker-compose.yml"
+    before = compose.read_text()
+    shown = workplace.run("stack/pins.sh", "--check")
+    assert shown.returncode == 1 and compose.read_text() == before
+    succeed(workplace.run("stack/pins.sh"))
+    after = compose.read_text()
+    assert after != before and f"image: metabase/metabase:v0.58.39@sha256:{digest}\n" in after
+    assert re.sub("@sha256:[0-9a-f]{64}", "", after) == re.sub("@sha256:[0-9a-f]{64}", "", before)
+    assert "0 files changed" in succeed(workplace.run("stack/pins.sh")).stderr
+    assert f"-slim-trixie@sha256:{digest} AS base\n" in (workplace.folder / "stack" / "Dockerfile").read_text()
+
+
+def test_lost_password_is_set_through_one_pipe(workplace: Workplace) -> None:
+    refused = workplace.run("stack/metabase-password.sh", DOCKER_EMPTY="1")
+    assert refused.returncode == 1 and "run 'make up' first" in refused.stderr
+    succeed(workplace.run("stack/metabase-password.sh"))
+    calls = workplace.docker_calls.read_text().splitlines()
+    run = "compose run --rm --no-deps -T"
+    assert {f"{run} metabase reset-password admin@tokenscope.local", f"{run} metabase-provision password"} <= {*calls}
+    assert calls[-1] == f"{run} metabase-provision apply"
+
+
 def test_prune_says_what_it_freed(workplace: Workplace) -> None:
     said = succeed(workplace.run("stack/prune.sh")).stderr
     assert said == "prune: freed 1.25GB of old images and 310.5MB of build cache\n"
