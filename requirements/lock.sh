@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 uv=${UV:-.venv/bin/uv}
 compile() {
     "$uv" pip compile pyproject.toml --group "$1" --universal --generate-hashes --python-version 3.11 \
-        --no-emit-index-url --no-emit-find-links --no-strip-extras --no-annotate --no-header --quiet "${@:2}" -o "requirements/$1.txt" >/dev/null
+        --only-binary :all: --emit-build-options --no-emit-index-url --no-emit-find-links --no-strip-extras --no-annotate --no-header --quiet "${@:2}" -o "requirements/$1.txt" >/dev/null
 }
 compile dev "$@"
 for group in generator loader dbt_project embedded forecaster metabase runtime; do
