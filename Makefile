@@ -65,9 +65,9 @@ pipeline: generate load dbt-build ## Generate, load and model: ROWS=500000 SEED=
 .PHONY: _private
 _private:
 	@mkdir -p $(PRIVATE) && chmod go= $(PRIVATE)
-	@[ -d "$$GENERATED" ] || mkdir -p -m 700 -- "$$GENERATED"
 
 generate: $(RUNTIME) _private ## Write the synthetic data set: ROWS= SEED=
+	@[ -d "$$GENERATED" ] || mkdir -p -m 700 -- "$$GENERATED"
 	@$(RECORDED) generate -- $(PY) generator/generate_data.py --rows "$$ROWS" --seed "$$SEED" --out "$$GENERATED"
 	@rm -f -- "$$TICK_GOAL"
 
