@@ -1,0 +1,66 @@
+"""Servers of one's own: those of this machine's packages take the tables and a load, or are refused in one line."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from embedded.account import system_account
+from warehouse.connection import OLDEST_MAJOR
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+
+
+def run_as(account: pwd.struct_passwd | None, *words: object) -> None:
+    """Run a program of the server, which refuses to run as root."""
+    user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+    result = subprocess.run([str(word) for word in words], cwd="/", stdout=subprocess.DEVNULL, timeout=120, **user)  # type: ignore[call-overload]
+    assert result.returncode == 0, words
+
+
+@pytest.fixture(params=INSTALLED, ids=lambda path: path.parents[1].name)
+def server(request: pytest.FixtureRequest) -> Iterator[tuple[int, dict[str, str]]]:
+    """Return the major version of a server of this machine and the libpq variables that reach it."""
+    programs: Path = request.param.parent
+    account = system_account() if os.geteuid() == 0 else None
+    folder = Path(tempfile.mkdtemp(prefix="tokenscope-version-"))
+    if account:
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    run_as(account, programs / "initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", "-D", folder / "data")
+    options = f"-c listen_addresses='' -k {folder} -c fsync=off"
+    run_as(account, programs / "pg_ctl", "-D", folder / "data", "-l", folder / "log", "-o", options, "-w", "start")
+    try:
+        variables = {"PGHOST": str(folder), "PGPORT": "5432", "PGUSER": "postgres", "PGDATABASE": "postgres"}
+        yield int(re.sub(r"\D.*", "", programs.parent.name)), variables
+    finally:
+        run_as(account, programs / "pg_ctl", "-D", folder / "data", "-m", "immediate", "-w", "stop")
+        shutil.rmtree(folder)
+
+
+def test_a_server_of_this_machines_packages_is_there() -> None:
+    if not INSTALLED and os.environ.get("CI") != "true":
+        pytest.skip("no PostgreSQL of this machine's packages in /usr/lib/postgresql (Debian: apt install postgresql)")
+    assert INSTALLED
+
+
+def test_a_server_is_loaded_or_refused_by_its_version(
+    server: tuple[int, dict[str, str]], run_command: Run, dataset_20k: Path
+) -> None:
+    major, variables = server
+    made = run_command("-m", "loader", "init", env=variables, check=False)
+    if major < OLDEST_MAJOR:
+        assert made.returncode == 1 and made.stderr.count("\n") == 1
+        assert f"expected PostgreSQL {OLDEST_MAJOR} or later, found {major}." in made.stderr
+        return
+    assert made.returncode == 0, made.stderr
+    assert "20,000 api_requests" in run_command("-m", "loader", "load", dataset_20k, env=variables).stderr
+    assert "20,000" in run_command("-m", "warehouse", "summary", env=variables).stdout
