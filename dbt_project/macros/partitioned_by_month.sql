@@ -157,7 +157,16 @@
 {# Partitions know their own rows only; joins of the whole table are planned by the parent's statistics. #}
 {% macro analyze_parent(target) %}
     {% call statement('analyze_parent') -%}
-        analyze only {{ target }}
+        -- Before PostgreSQL 18 there is no `only`, and `analyze` goes through the partitions once more.
+        do $do$
+        begin
+            if current_setting('server_version_num')::int >= 180000 then
+                execute $analyze$ analyze only {{ target }} $analyze$;
+            else
+                execute $analyze$ analyze {{ target }} $analyze$;
+            end if;
+        end
+        $do$
     {%- endcall %}
 {% endmacro %}
 

@@ -53,7 +53,7 @@ def test_a_server_of_this_machines_packages_is_there() -> None:
 
 
 def test_a_server_is_loaded_or_refused_by_its_version(
-    server: tuple[int, dict[str, str]], run_command: Run, dataset_20k: Path
+    server: tuple[int, dict[str, str]], run_command: Run, dataset_20k: Path, tmp_path: Path
 ) -> None:
     major, variables = server
     made = run_command("-m", "loader", "init", env=variables, check=False)
@@ -63,4 +63,15 @@ def test_a_server_is_loaded_or_refused_by_its_version(
         return
     assert made.returncode == 0, made.stderr
     assert "20,000 api_requests" in run_command("-m", "loader", "load", dataset_20k, env=variables).stderr
-    assert "20,000" in run_command("-m", "warehouse", "summary", env=variables).stdout
+    options = (
+        "--project-dir",
+        "dbt_project",
+        "--profiles-dir",
+        "dbt_project",
+        "--target-path",
+        tmp_path,
+        "--log-path",
+        tmp_path,
+    )
+    run_command("-m", "dbt.cli.main", "run", *options, "--select", "+fct_api_requests", env=variables)
+    assert "public_star.fct_api_requests" in run_command("-m", "warehouse", "summary", env=variables).stdout
