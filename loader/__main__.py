@@ -12,9 +12,9 @@ from loader.arguments import parse_arguments
 from loader.commands import append_day, import_log, initialise_database, load_data_set, load_status
 from loader.errors import LoadError, encodable
 from loader.load import Policy, replace_unless_up_to_date
-from loader.unexpected import unexpected_error_text
 from warehouse.connection import WarehouseUnavailable, connect, connection_environment
 from warehouse.events import pipeline_run
+from warehouse.unexpected import guarded
 
 
 def main(words: list[str] | None = None) -> int:
@@ -34,9 +34,6 @@ def main(words: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"{options.command}: interrupted; the tables are as they were", file=sys.stderr)
         return 130
-    except Exception as error:
-        print(f"{options.command}: {unexpected_error_text(options.command, error)}", file=sys.stderr)
-        return 1
 
 
 def _run(options: argparse.Namespace) -> str:
@@ -54,4 +51,4 @@ def _run(options: argparse.Namespace) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main, "loader"))
