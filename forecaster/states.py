@@ -53,7 +53,10 @@ def show_no_data(cause: str) -> None:
     with st.container(border=True):
         st.subheader(":material/hourglass_empty: Nothing to forecast yet")
         st.markdown(cause)
-        st.markdown("Load traffic first: `make pipeline` for synthetic data, `make import` for a log of your own.")
+        st.markdown(
+            "Load traffic first: `make pipeline` for synthetic data, `make import` for a log of your own;"
+            " in the full stack put the log into `inbox/`."
+        )
         st.caption("Or go to **Your data** and upload a CSV file: it is forecast the same way and not kept.")
         st.button("Look again", icon=":material/refresh:")
 

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
 
+from forecaster import cached
 from pipeline import steps
 from tests.pipeline.conftest import Stack, make_stack
 
@@ -88,15 +91,16 @@ def test_unchanged_second_start_builds_nothing(empty: Stack) -> None:
 
 
 def test_forecaster_of_an_empty_warehouse_says_what_fills_it(empty: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    from streamlit.testing.v1 import AppTest
-
     for name, value in empty.database.items():
         monkeypatch.setenv(name, value)
-    page = AppTest.from_file(
-        str(empty.repository / "forecaster" / "app_pages" / "forecast.py"), default_timeout=60
-    ).run()
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    page = AppTest.from_file(str(empty.repository / "forecaster" / "streamlit_app.py"), default_timeout=600).run()
+    cached.pool().close()
+    st.cache_resource.clear()
     assert not page.exception
     assert "Nothing to forecast yet" in " ".join(element.value for element in page.subheader)
+    assert "inbox/" in " ".join(element.value for element in page.markdown)
 
 
 def test_file_in_the_inbox_is_on_the_site_after_the_next_run(empty: Stack, empty_site: dict[str, str]) -> None:
