@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from loader import files
+from loader import files, load
 from loader.errors import LoadError
 from loader.files import BLOCK_BYTES, InputFile, held
 from loader.sources import synthetic
@@ -77,23 +77,27 @@ def test_a_file_replaced_after_it_was_opened_is_read_as_it_was(tmp_path: Path) -
             assert stream.read() == b"old"
 
 
+@pytest.mark.parametrize("add", [[], ["--add"]], ids=["replace", "add"])
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_an_import_of_a_file_that_changes_on_the_way_loads_nothing(
-    loader: Any, azure_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], object]
+    loader: Any,
+    azure_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Path], object],
+    add: list[str],
 ) -> None:
-    from loader import commands
-
     loader.succeeds("import", "--from", "azure-llm", azure_file)
     path = tmp_path / "changing.csv"
     path.write_text(AZURE + "".join(LINES))
-    look = commands.up_to_date
+    start = load.start_batch
 
-    def look_and_change(*words: Any) -> str | None:
+    def change_and_start(*words: Any) -> int:
         change(path)  # hashed, and not yet loaded
-        return look(*words)
+        return start(*words)
 
-    monkeypatch.setattr(commands, "up_to_date", look_and_change)
-    said = loader.fails("import", "--from", "azure-llm", path)
+    monkeypatch.setattr(load, "start_batch", change_and_start)
+    said = loader.fails("import", "--from", "azure-llm", *add, path)
     assert CHANGED in said
     assert "changing.csv" in said
     assert loader.request_count("azure-llm") == 3
