@@ -8,7 +8,7 @@ export
 
 # A setting is a text, whoever gave it: make expands nothing in it (on the command line and in .env `$$` is one dollar),
 # and a recipe reads it as "$$NAME" from its environment, so that no shell does either.
-SETTINGS := ROWS SEED DATA GENERATED DAYS UNTIL TICK_ROWS FROM FILE ROLE SQL SELECT DETACH SERVICE ADDRESS RUNS LANES \
+SETTINGS := ROWS SEED DATA GENERATED DAYS UNTIL TICK_ROWS FROM FILE SOURCE ROLE SQL SELECT FULL DETACH SERVICE ADDRESS RUNS LANES \
 	TOKENSCOPE_DATA_DIR DBT_TARGET_PATH
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))) \
 	$(shell sed -nE 's/^([A-Za-z_][A-Za-z0-9_]*)=.*/\1/p' .env 2>/dev/null)
@@ -50,7 +50,7 @@ help: ## List the targets
 	@awk -F':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Run
-.PHONY: demo platform serve pipeline generate load import dbt-build tick forecast docs erd site-data site freshness summary psql stop
+.PHONY: demo platform serve pipeline generate load import remove dbt-build tick forecast docs erd site-data site freshness summary psql stop
 demo: platform pipeline forecast docs site summary ## Set up, run everything on 500K requests, show the result and serve it (DETACH=1: in the background)
 	@$(PY) -m embedded serve $${DETACH:+--detach}
 
@@ -77,8 +77,11 @@ load: $(RUNTIME) ## Load the generated data set into raw_staging
 import: $(RUNTIME) ## Load a real log: FROM=azure-llm FILE=path
 	@$(PY) -m loader import --from "$$FROM" -- "$$FILE"
 
-dbt-build: $(RUNTIME) _private ## Build and test all dbt models: SELECT=tag:core for a part
-	@$(DBT_BUILD) $${SELECT:+--select "$$SELECT"}
+remove: $(RUNTIME) ## Take a source out of raw_staging again: SOURCE=synthetic, then dbt-build
+	@$(PY) -m loader remove -- "$$SOURCE"
+
+dbt-build: $(RUNTIME) _private ## Build and test all dbt models: SELECT=tag:core for a part, FULL=1 to build all anew
+	@$(DBT_BUILD) $${SELECT:+--select "$$SELECT"} $${FULL:+--full-refresh}
 
 tick: $(RUNTIME) _private ## Let DAYS=1 go by, or all UNTIL=2026-01-31: generate, load, build and test what they changed
 	@$(RECORDED) generate -- $(PY) generator/generate_data.py --continue "$$GENERATED" $${TICK_ROWS:+--rows "$$TICK_ROWS"} \

@@ -1,4 +1,4 @@
-"""Command line of the loader: `python -m loader load | append | import | init | status`."""
+"""Command line of the loader: `python -m loader load | append | import | remove | init | status`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 
 from loader.additions import add_file
 from loader.arguments import parse_arguments
-from loader.commands import append_day, import_log, initialise_database, load_data_set, load_status
+from loader.commands import append_day, import_log, initialise_database, load_data_set, load_status, take_out_source
 from loader.errors import LoadError, encodable
 from loader.load import Policy, replace_unless_up_to_date
 from warehouse.connection import WarehouseUnavailable, connect, connection_environment
@@ -43,6 +43,8 @@ def _run(options: argparse.Namespace) -> str:
     with pipeline_run(lambda: connect(autocommit=True), options.command):
         if options.command == "append":
             return append_day(options.directory, Policy(options.max_reject_ratio))
+        if options.command == "remove":
+            return take_out_source(options.source, Policy(swap_wait_s=options.swap_wait_s))
         policy = Policy(options.max_reject_ratio, options.swap_wait_s, options.force)
         if options.command == "load":
             return load_data_set(options.directory, policy)

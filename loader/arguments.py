@@ -20,6 +20,7 @@ examples:
   python -m loader import --from azure-llm --source azure-llm-conv AzureLLMInferenceTrace_conv.csv
   python -m loader import --from litellm --add spend-2026-11-20.csv
   python -m loader import --from burstgpt --epoch 2023-03-06T00:00:00Z BurstGPT_1.csv
+  python -m loader remove synthetic
   python -m loader status
 
 A load replaces its own source, whole or not at all, and leaves every other alone; --add keeps what the source holds
@@ -52,8 +53,11 @@ def parse_arguments(words: list[str] | None) -> argparse.Namespace:
     log.add_argument("--source", type=_source, metavar="NAME", help="what to call it (default: the format's name)")
     log.add_argument("--add", action="store_true", help="add to what the source holds instead of replacing it")
     log.add_argument("--epoch", type=_instant, metavar="TIME", help="when the log's clock was 0, if it has no calendar")
+    removal = commands.add_parser("remove", help="take a source out again, whole; dbt-build takes it out of the models")
+    removal.add_argument("source", metavar="SOURCE", help="its name as `status` shows it")
     for command in (load, log):
         command.add_argument("--force", action="store_true", help="load even what is up to date")
+    for command in (load, log, removal):
         wait = "fail when readers hold the swap back for longer (default: 300)"
         command.add_argument("--swap-wait-s", type=_seconds, default=Policy.swap_wait_s, metavar="SECONDS", help=wait)
     tick = commands.add_parser("append", help="append one tick (a folder DIR/ticks/YYYY-MM-DD) to the loaded data set")

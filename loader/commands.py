@@ -38,6 +38,7 @@ from loader.manifest import (
     read_ticks,
     verify_files,
 )
+from loader.removal import remove_source
 from loader.schema import initialise
 from loader.tables import TABLES
 from loader.ticks import Tick, append_tick, appended_text, loaded_batch
@@ -147,6 +148,12 @@ def import_log(path: Path, log_format: str, source: str, epoch: datetime | None,
             requests=TableInput(REQUESTS, REQUEST_KEY, file, lambda stream: adapter.read(stream, context)),
         )
         return put(connection, load, policy)
+
+
+def take_out_source(source: str, policy: Policy) -> str:
+    """Remove a source; return the summary. Raises LoadError, the tables then being as they were."""
+    with connect(autocommit=True) as connection, loading(connection, source):
+        return remove_source(connection, source, policy.swap_wait_s)
 
 
 def initialise_database() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import psycopg
@@ -144,15 +145,30 @@ def replace_small_table(connection: psycopg.Connection, table: str) -> None:
 def swap_in(connection: psycopg.Connection, source: str, batch_id: int, wait_s: float) -> None:
     """Replace the partition of `source` by the one batch `batch_id` built, inside the caller's transaction.
 
-    The parent's lock is asked for with a short timeout and given back in between, so that readers never queue for long
-    behind a swap that waits for a long query. Raises LoadError after `wait_s` seconds, naming who is in the way.
+    Raises LoadError after `wait_s` seconds, naming who is in the way.
+    """
+    _when_readers_pause(connection, wait_s, lambda: _swap_now(connection, source, batch_id))
+
+
+def take_out(connection: psycopg.Connection, source: str, wait_s: float) -> None:
+    """Drop the partition of `source`, inside the caller's transaction. Raises LoadError as `swap_in` does."""
+    _when_readers_pause(connection, wait_s, lambda: _drop_current(connection, source))
+
+
+def _when_readers_pause(connection: psycopg.Connection, wait_s: float, change: Callable[[], None]) -> None:
+    """Carry out `change` under the parent's lock.
+
+    The lock is asked for with a short timeout and given back in between, so that readers never queue for long behind a
+    change that waits for a long query.
     """
     deadline = time.monotonic() + wait_s
     attempt = 0
     while True:
         try:
             with connection.transaction():
-                _swap_now(connection, source, batch_id)
+                connection.execute(sql.SQL("set local lock_timeout = {}").format(_LOCK_TIMEOUT))
+                connection.execute("lock table only raw_staging.api_requests in access exclusive mode")
+                change()
             return
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             if time.monotonic() > deadline:
@@ -164,12 +180,14 @@ def swap_in(connection: psycopg.Connection, source: str, batch_id: int, wait_s: 
         attempt += 1
 
 
-def _swap_now(connection: psycopg.Connection, source: str, batch_id: int) -> None:
-    connection.execute(sql.SQL("set local lock_timeout = {}").format(_LOCK_TIMEOUT))
-    connection.execute("lock table only raw_staging.api_requests in access exclusive mode")
+def _drop_current(connection: psycopg.Connection, source: str) -> None:
     old = current_partition(connection, source)
     if old is not None:
         connection.execute(sql.SQL("drop table {}").format(sql.Identifier(SCHEMA, old)))
+
+
+def _swap_now(connection: psycopg.Connection, source: str, batch_id: int) -> None:
+    _drop_current(connection, source)
     connection.execute(
         sql.SQL("alter table raw_staging.api_requests attach partition {} for values in ({})").format(
             sql.Identifier(SCHEMA, partition_name(source, batch_id)), source

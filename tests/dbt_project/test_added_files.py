@@ -51,3 +51,19 @@ def test_row_lost_from_one_of_several_overlapping_files_is_found(
         "build", "--full-refresh", "--select", "stage_reconciliation", "assert_stages_hold_the_same_rows"
     )
     assert found == {"assert_stages_hold_the_same_rows": "fail"}
+
+
+def test_removed_source_leaves_the_models_at_the_next_build(
+    built: psycopg.Connection, project: Any, server_env: Environment, run_command: Any, tmp_path: Path
+) -> None:
+    environment = {**server_env, "PGDATABASE": built.info.dbname}
+    run_command("-m", "loader", "import", "--from", "azure-llm", trace(tmp_path, "a.csv", 0, 60), env=environment)
+    assert project.problems("build") == {}
+    run_command("-m", "loader", "remove", "azure-llm", env=environment)
+    assert project.problems("build") == {}
+    sources = "select distinct source from public_star.fct_api_requests"
+    assert built.execute(sources).fetchall() == [("synthetic",)]
+    run_command("-m", "loader", "import", "--from", "azure-llm", trace(tmp_path, "a.csv", 0, 60), env=environment)
+    run_command("-m", "loader", "remove", "synthetic", env=environment)
+    assert project.problems("build") == {}
+    assert built.execute(sources).fetchall() == [("azure-llm",)]
