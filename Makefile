@@ -9,7 +9,7 @@ export
 # A setting is a text, whoever gave it: make expands nothing in it (on the command line and in .env `$$` is one dollar),
 # and a recipe reads it as "$$NAME" from its environment, so that no shell does either.
 SETTINGS := ROWS SEED DATA GENERATED DAYS UNTIL TICK_ROWS FROM FILE SOURCE ROLE SQL SELECT FULL DETACH SERVICE ADDRESS RUNS LANES \
-	TOKENSCOPE_DATA_DIR DBT_TARGET_PATH
+	MINUTES TOKENSCOPE_DATA_DIR DBT_TARGET_PATH
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))) \
 	$(shell sed -nE 's/^([A-Za-z_][A-Za-z0-9_]*)=.*/\1/p' .env 2>/dev/null)
 as_text = $(if $(findstring environment,$(origin $1)),$(value $1),$(subst $$$$,$$,$(value $1)))

@@ -32,6 +32,7 @@ SETTINGS = {
     "logs": ("SERVICE",),
     "restore": ("FROM",),
     "test-stack": ("LANES",),
+    "fuzz": ("MINUTES",),
     "lighthouse": ("ADDRESS",),
     "dashboards-lint": ("RUNS",),
 }
