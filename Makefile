@@ -42,6 +42,7 @@ DBT_BUILD := $(DBT_COLORS) $(RECORDED) dbt-build --record-dbt "$$DBT_TARGET_PATH
 	--exclude-resource-type unit_test --warn-error-options '{"error": ["NoNodesForSelectionCriteria", "NothingToDo"]}'
 # What is written in the clone is for its owner's eyes, as is the data folder.
 PRIVATE := dbt_project/target dbt_project/logs frontend/dist
+SLOW_TESTS := tests/makefile tests/pipeline tests/scripts tests/fuzz tests/loader/test_one_language.py
 RUNTIME := .venv/.installed-runtime
 DEV := .venv/.installed-dev
 
@@ -165,11 +166,15 @@ test-stack: $(DEV) ## Prove the full stack on two real Docker engines, without a
 		|| exit; done
 
 ##@ Develop
-.PHONY: setup test fuzz test-browser lighthouse lint dashboards-lint metabase-live format bench lock clean
+.PHONY: setup test test-slow fuzz test-browser lighthouse lint dashboards-lint metabase-live format bench lock clean
 setup: $(DEV) ## Install the tools of test and lint as well
 
 test: $(DEV) ## Run the default tests (under 5 minutes on 2 cores)
 	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+test-slow: $(DEV) ## Run what takes longer: other userlands, odd paths, own data from file to page, property tests of the readers
+	@$(PY) -m pytest $(SLOW_TESTS) -n auto --maxprocesses 4 --dist loadfile -o timeout=1800 \
+		-o "addopts=-q --import-mode=importlib --strict-markers"
 
 fuzz: $(DEV) ## Throw hostile bytes at every reader of files: MINUTES=10
 	@$(PY) -m tests.fuzz --minutes "$${MINUTES:-10}"
