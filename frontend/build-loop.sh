@@ -16,7 +16,10 @@ wanted() { cat "$wanted_file" 2>/dev/null || echo none; }
 answer() { cat "$site/.result" 2>/dev/null || true; }
 
 case "${1:-}" in
---healthy) [ -f "$site/current/index.html" ] && case "$(answer)" in *" done"*) exit 0 ;; *) exit 1 ;; esac ;;
+--healthy)
+    [ -f "$site/current/index.html" ] || exit 1
+    case "$(answer)" in *" done"*) exit 0 ;; *) exit 1 ;; esac
+    ;;
 --current) case "$(answer)" in "$(wanted) done"*) exit 0 ;; *) exit 1 ;; esac ;;
 esac
 

@@ -243,6 +243,8 @@ def test_site_is_built_when_it_is_asked_for(workplace: Workplace, tmp_path: Path
     }
     loop = threading.Thread(target=lambda: workplace.run("frontend/build-loop.sh", **settings))
     (data / "cards.json").write_text("first")
+    for question in ("--healthy", "--current"):  # before there is a site: an answer, not a second loop
+        assert workplace.run("frontend/build-loop.sh", question, **settings).returncode == 1
     loop.start()
     try:
         for word, content in (("none", "first"), ("a1", "second"), ("b2", "third")):
