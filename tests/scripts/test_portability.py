@@ -305,6 +305,6 @@ def test_make_lists_its_targets(workplace: Workplace) -> None:
 
 def test_no_script_is_forgotten() -> None:
     run_here = set(re.findall(r'run\("([a-z]+/[a-z-]+\.sh)"', Path(__file__).read_text(encoding="utf-8")))
-    # The first is sourced by three of the others, up.sh calls the second (test_up_prints_the_addresses_and_its_times), the
-    # third runs in PostgreSQL's image: tests/pipeline runs it.
+    # The first is sourced by three of the others, the second called by up.sh, and the third runs in PostgreSQL's image,
+    # where tests/pipeline runs it.
     assert SCRIPTS - run_here == {"stack/checksums.sh", "stack/addresses.sh", "stack/backup-loop.sh"}
