@@ -16,7 +16,7 @@ from pipeline.jobs import JobError
 from pipeline.settings import PipelineError, Settings
 from warehouse.unexpected import guarded
 
-LOADER_COMMANDS = ("import", "status")
+LOADER_COMMANDS = ("import", "remove", "status")
 """What goes to the loader as it is: `docker compose run --rm pipeline import --from FORMAT /inbox/file`."""
 EPILOG = """
 examples, each behind `docker compose run --rm pipeline`:
@@ -24,6 +24,7 @@ examples, each behind `docker compose run --rm pipeline`:
   daily                                         the whole daily run now: work, retention, backup, freshness
   import --from azure-llm /inbox/trace.csv      any import of `make import`; --add, --source, --epoch as there
   import --from litellm --add - < spend.csv     the same from standard input (with `run --rm -T`)
+  remove synthetic                              take a source out again; `work` takes it off the pages
   status                                        the latest loads
   run --force                                   every step of the start, done or not
 """
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("daily", help="work, whatever is new or not, then retention, backup and the freshness check")
     commands.add_parser("schedule", help="look into the inbox and do the daily run at DAILY_RUN_AT, for ever")
     commands.add_parser("import", help="load a real log: the loader's own command, `import --help` lists the formats")
+    commands.add_parser("remove", help="take a source out again: the loader's own command")
     commands.add_parser("status", help="print the latest loads")
     for name, text in STEPS.items():
         commands.add_parser(name, help=text)

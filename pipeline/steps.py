@@ -89,7 +89,11 @@ def fill(settings: Settings, force: bool = False) -> None:
     generated = settings.data / "generated"
     if settings.data_set != DEMO:
         stays = count_of_source(SOURCE)
-        kept = f"; its {stays:,} requests of an earlier start stay until `make remove SOURCE={SOURCE}`" if stays else ""
+        kept = (
+            f"; its {stays:,} requests of an earlier start stay until `docker compose run --rm pipeline remove {SOURCE}`"
+            if stays
+            else ""
+        )
         report("generate", f"skipped: DATA={settings.data_set} asks for no demo data{kept}")
         return
     if force or not is_generated(generated, settings):

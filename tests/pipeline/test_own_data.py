@@ -154,7 +154,9 @@ def test_demo_data_stay_when_they_are_no_longer_asked_for(
         monkeypatch.setenv(name, value)
     steps.fill(stack.settings())
     said = capsys.readouterr().err
-    assert "its 20,000 requests of an earlier start stay until `make remove SOURCE=synthetic`" in said
+    assert (
+        "its 20,000 requests of an earlier start stay until `docker compose run --rm pipeline remove synthetic`" in said
+    )
     assert stack.rows("select count(*) from raw_staging.api_requests") == [(20_000,)]
 
 

@@ -122,6 +122,11 @@ def test_every_import_works_by_hand(stack: Project, loaded: str) -> None:
     assert stack.sql("select count(*) from raw_staging.api_requests where source = 'by-hand'") == "80"
 
 
+def test_a_source_is_taken_out_by_hand(stack: Project, loaded: str) -> None:
+    stack.compose("run", "--rm", "--no-deps", "-T", "pipeline", "remove", "by-hand")
+    assert stack.sql("select count(*) from raw_staging.api_requests where source = 'by-hand'") == "0"
+
+
 @pytest.fixture(scope="module")
 def daily(stack: Project, loaded: str) -> str:
     """Do the daily run now; return what it said."""
@@ -164,4 +169,4 @@ def test_services_that_sleep_need_no_restart(stack: Project, daily: str) -> None
 
 def test_start_without_demo_data_says_that_those_of_an_earlier_start_stay(stack: Project, daily: str) -> None:
     result = stack.run("docker", "compose", "run", "--rm", "-T", "-e", "DATA=none", "pipeline", "run")
-    assert "DATA=none asks for no demo data" in result.stderr and "make remove SOURCE=synthetic" in result.stderr
+    assert "DATA=none asks for no demo data" in result.stderr and "pipeline remove synthetic" in result.stderr
