@@ -90,7 +90,8 @@ def fill(settings: Settings, force: bool = False) -> None:
     if settings.data_set != DEMO:
         stays = count_of_source(SOURCE)
         kept = (
-            f"; its {stays:,} requests of an earlier start stay until `docker compose run --rm pipeline remove {SOURCE}`"
+            f"; its {stays:,} requests of an earlier start stay until"
+            f" `docker compose run --rm pipeline remove {SOURCE}`"
             if stays
             else ""
         )
