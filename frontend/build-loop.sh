@@ -27,7 +27,7 @@ trap 'exit 0' TERM INT
 alive() { echo "$$ $SECONDS" >"$site/.alive"; }
 # A child in the background lets the trap work at once, and the sign of life go on.
 waited() {
-    while kill -0 "$1" 2>/dev/null; do alive && sleep 1; done
+    while kill -0 "$1" 2>/dev/null; do { alive || true; } && sleep 1; done
     wait "$1"
 }
 built=

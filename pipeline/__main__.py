@@ -6,6 +6,7 @@ import argparse
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,9 +20,10 @@ from warehouse.unexpected import guarded
 LOADER_COMMANDS = ("import", "remove", "status")
 """What goes to the loader as it is: `docker compose run --rm pipeline import --from FORMAT /inbox/file`."""
 EPILOG = """
-examples, each behind `docker compose run --rm pipeline`:
+examples, each behind `docker compose exec scheduler python -m pipeline`:
   work                                          load the inbox and bring everything up to date now
   daily                                         the whole daily run now: work, retention, backup, freshness
+each behind `docker compose run --rm pipeline`:
   import --from azure-llm /inbox/trace.csv      any import of `make import`; --add, --source, --epoch as there
   import --from litellm --add - < spend.csv     the same from standard input (with `run --rm -T`)
   remove synthetic                              take a source out again; `work` takes it off the pages
@@ -132,9 +134,10 @@ def _load(words: list[str]) -> int:
     if words[-1] != "-":
         return subprocess.run([sys.executable, "-m", "loader", *words]).returncode
     folder = Path(os.environ.get("PIPELINE_DATA_DIR") or "/data")
-    spool = folder / f"stdin-{os.getpid()}.csv"  # not in /tmp, which is memory here
+    descriptor, name = tempfile.mkstemp(prefix="stdin-", suffix=".csv", dir=folder)  # not in /tmp, which is memory here
+    spool = Path(name)
     try:
-        with spool.open("wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             while block := sys.stdin.buffer.read(1 << 20):
                 file.write(block)
         return subprocess.run([sys.executable, "-m", "loader", *words[:-1], str(spool)]).returncode

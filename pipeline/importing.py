@@ -59,6 +59,7 @@ def _judged(settings: Settings, path: Path) -> Found:
 
 def _deal_with(settings: Settings, found: Found) -> bool:
     name = f"{found.log_format}/{found.path.name}" if found.log_format else found.path.name
+    before = inbox.look(settings.inbox).get(found.path)
     try:
         _check_writable(found.path.parent, *(settings.inbox / folder for folder in (inbox.DONE, inbox.FAILED)))
         is_loaded, report = (
@@ -66,11 +67,17 @@ def _deal_with(settings: Settings, found: Found) -> bool:
             if found.problem
             else (_imported(settings, found, name))
         )
+        if inbox.look(settings.inbox).get(found.path) != before:
+            print(f"inbox: {name} is another file by now; the next run loads it", file=sys.stderr, flush=True)
+            return is_loaded
         folder = settings.inbox / (inbox.DONE if is_loaded else inbox.FAILED)
         place = inbox.put_away(found, folder, datetime.now(UTC), report)
     except FileNotFoundError:
         return True  # somebody has taken it away again
     except OSError as error:
+        if found.problem:  # nothing was loaded: it is in nobody's way
+            print(f"inbox: {name} stays where it is: {found.problem}; {error.strerror}", file=sys.stderr, flush=True)
+            return False
         raise PipelineError(
             f"inbox: expected to move {name}, found: {error.strerror}; `make up` sets the rights of the folders"
         ) from None
@@ -101,7 +108,8 @@ def _imported(settings: Settings, found: Found, name: str) -> tuple[bool, str]:
         text=True,
         errors="backslashreplace",
     )
-    if result.returncode != 0 and any(text in result.stderr for text in NOT_THE_FILES_FAULT):
+    was_killed = result.returncode < 0 or result.returncode >= 128
+    if was_killed or (result.returncode != 0 and any(text in result.stderr for text in NOT_THE_FILES_FAULT)):
         raise PipelineError(f"inbox: {name} stays where it is: {result.stderr.strip()}")
     batch = newest_batch(source, sha256)
     is_loaded = result.returncode == 0

@@ -56,11 +56,15 @@ def step(settings: Settings, state: State, now: datetime, alive: Path) -> None:
         return
     seen, before = inbox.look(settings.inbox), state.seen
     state.seen = seen
-    if not inbox.complete(before, seen):
+    unfinished = _unfinished(settings)
+    if not inbox.complete(before, seen) and not unfinished.exists():
         return
     if seen == state.failed_on and time.monotonic() < state.retry_at:
         return
-    if not run_child("work", alive):
+    unfinished.touch()  # files leave the inbox before they are built: a run that fails or is killed is done again
+    if run_child("work", alive):
+        unfinished.unlink(missing_ok=True)
+    else:
         state.failed_on, state.retry_at = inbox.look(settings.inbox), time.monotonic() + RETRY_S
         say(f"run for the inbox failed; next try in {RETRY_S / 60:.0f} min, or when its files change")
 
@@ -102,6 +106,10 @@ def run_child(command: str, alive: Path) -> bool:
 def say(text: str) -> None:
     """Say one thing on stderr."""
     print(f"scheduler: {text}", file=sys.stderr, flush=True)
+
+
+def _unfinished(settings: Settings) -> Path:
+    return settings.data / "work.unfinished"
 
 
 def _memory(settings: Settings) -> Path:

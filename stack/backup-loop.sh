@@ -10,6 +10,7 @@ wanted_file=${BACKUP_WANTED_FILE:-/data/jobs/backup.wanted}
 root=${BACKUP_ROOT:-/backups}
 keep=${BACKUP_KEEP:-14}
 poll_s=${BACKUP_POLL_S:-5}
+[ "$keep" -ge 1 ] 2>/dev/null || keep=1 # the one just made is never removed
 # The folders are as open as their parent lets them be: it is closed to all but who runs the stack (docs/deploy.md).
 umask 000
 

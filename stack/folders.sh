@@ -12,8 +12,12 @@ formats="azure-llm burstgpt litellm"
 
 mkdir -p inbox/done inbox/failed backups/scheduled
 for format in $formats; do mkdir -p "inbox/$format"; done
-# Folders that somebody else made are left as they are.
-for folder in inbox inbox/*/; do
+# Folders that somebody else made are left as they are, and nobody gets a folder elsewhere by a link.
+for folder in inbox inbox/done inbox/failed $(printf 'inbox/%s ' $formats); do
+    [ ! -L "$folder" ] || {
+        echo "folders: expected the folder $folder, found a link; remove it and run again" >&2
+        exit 1
+    }
     if [ "$(id -u)" = 0 ]; then
         chown "10001:$group" "$folder"
         chmod 2770 "$folder"

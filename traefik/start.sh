@@ -4,9 +4,9 @@
 #
 # Usage: start.sh      environment: TRUSTED_PROXIES (none): addresses and networks, such as 192.0.2.7,10.0.0.0/8
 set -eu
-proxies=$(printf '%s' "${TRUSTED_PROXIES:-}" | tr -d ' ')
+proxies=$(printf '%s' "${TRUSTED_PROXIES:-}" | tr -d ' ' | tr -s ',' | sed 's/^,//; s/,$//')
 case ",$proxies," in
-    *[!0-9A-Fa-f.:/,]* | */0,*)
+    *[!0-9A-Fa-f.:/,]* | */0*)
         echo "traefik: expected TRUSTED_PROXIES as addresses and networks such as 192.0.2.7,10.0.0.0/8, found" \
             "$proxies in .env; name the proxies in front of this server alone" >&2
         exit 2
