@@ -18,8 +18,8 @@ import uvicorn
 from playwright.sync_api import ConsoleMessage, Page, Request
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from starlette.staticfiles import StaticFiles
 
+from embedded.precompressed import PrecompressedFiles
 from embedded.proxy import free_port, traefik_program, write_configuration
 
 HOST = "127.0.0.1"
@@ -68,7 +68,7 @@ def build_site(repo_root: Path, data: Path, out: Path, links: Path) -> Path:
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
     """Serve `folder` as the embedded stack does; yield the address."""
-    app = Starlette(routes=[Mount("/", StaticFiles(directory=folder, html=True))])
+    app = Starlette(routes=[Mount("/", PrecompressedFiles(directory=folder, html=True))])
     port = free_port(HOST)
     server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, log_level="warning", access_log=False))
     thread = threading.Thread(target=server.run, daemon=True)
