@@ -80,6 +80,7 @@ def test_websocket_refuses_other_sites(stack: Project) -> None:
             ssl=context,
             origin="https://evil.example",
             subprotocols=["streamlit"],
+            open_timeout=HANG_S,
         ) as socket,
     ):
         socket.recv(timeout=HANG_S)
