@@ -57,15 +57,17 @@ def step(settings: Settings, state: State, now: datetime, alive: Path) -> None:
     seen, before = inbox.look(settings.inbox), state.seen
     state.seen = seen
     unfinished = _unfinished(settings)
-    if not inbox.complete(before, seen) and not unfinished.exists():
-        return
-    if seen == state.failed_on and time.monotonic() < state.retry_at:
+    ready = inbox.complete(before, seen)
+    is_new = any(state.failed_on.get(path) != seen[path] for path in ready)
+    is_due = time.monotonic() >= state.retry_at and (bool(ready) or unfinished.exists())
+    if not is_new and not is_due:
         return
     unfinished.touch()  # files leave the inbox before they are built: a run that fails or is killed is done again
     if run_child("work", alive):
         unfinished.unlink(missing_ok=True)
     else:
-        state.failed_on, state.retry_at = inbox.look(settings.inbox), time.monotonic() + RETRY_S
+        # As seen before the run: what came while it worked is new.
+        state.failed_on, state.retry_at = seen, time.monotonic() + RETRY_S
         say(f"run for the inbox failed; next try in {RETRY_S / 60:.0f} min, or when its files change")
 
 
