@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from pipeline import scheduler
 
@@ -123,3 +125,28 @@ def test_lock_of_a_killed_run_is_free(stack: Any) -> None:
             [sys.executable, "-c", code], cwd=stack.repository, env=stack.environment(), timeout=HANG_S
         )
         assert result.returncode == -signal.SIGKILL
+
+
+def test_file_that_comes_while_a_run_fails_waits_for_no_other(
+    stack: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, now = stack.settings(), datetime.now(UTC)
+    state = scheduler.State(daily_due=now + timedelta(days=1))
+    folder = settings.inbox / "azure-llm"
+    folder.mkdir(parents=True, exist_ok=True)
+    runs: list[int] = []
+
+    def fail(_command: str, _alive: Path) -> bool:
+        runs.append(len(list(folder.iterdir())))
+        if len(runs) == 1:
+            (folder / "late.csv").write_text("late")
+        return False
+
+    monkeypatch.setattr(scheduler, "run_child", fail)
+    (folder / "bad.csv").write_text("bad")
+    for _ in range(2):  # a file is ready when two looks saw it alike
+        scheduler.step(settings, state, now, tmp_path / "alive")
+    assert runs == [1]
+    for _ in range(4):
+        scheduler.step(settings, state, now, tmp_path / "alive")
+    assert runs == [1, 2]
