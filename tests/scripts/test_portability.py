@@ -303,6 +303,16 @@ def test_make_lists_its_targets(workplace: Workplace) -> None:
     assert re.search(r"(?m)^  up +Build and start", shown) and re.search(r"(?m)^Full stack$", shown)
 
 
+def test_folders_give_nobody_a_folder_elsewhere_by_a_link(workplace: Workplace, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o755)
+    (workplace.folder / "inbox").mkdir()
+    (workplace.folder / "inbox" / "litellm").symlink_to(elsewhere)
+    result = workplace.run("stack/folders.sh")
+    assert result.returncode == 1 and "found a link" in result.stderr
+    assert elsewhere.stat().st_mode & 0o777 == 0o755
+
+
 def test_no_script_is_forgotten() -> None:
     run_here = set(re.findall(r'run\("([a-z]+/[a-z-]+\.sh)"', Path(__file__).read_text(encoding="utf-8")))
     # The first is sourced by three of the others, the second called by up.sh, and the third runs in PostgreSQL's image,
