@@ -23,8 +23,8 @@ NOT_THE_FILES_FAULT = (
     "expected readers of raw_staging",
 )
 """How the loader begins to say that a file may well be loaded at another time: such a one waits for the next run."""
-SETTLE_S = 2.0
-"""Between the two looks that tell a complete file from one that somebody is writing."""
+SETTLE_S = 10.0
+"""A file that nobody has changed for so long is complete; an upload that pauses for longer must rename its file."""
 
 
 def import_inbox(settings: Settings) -> str:
@@ -36,7 +36,7 @@ def import_inbox(settings: Settings) -> str:
     before = inbox.look(settings.inbox)
     if not before:
         return "inbox: empty"
-    time.sleep(SETTLE_S)
+    time.sleep(inbox.pause(before, SETTLE_S))
     paths = inbox.complete(before, inbox.look(settings.inbox))
     results = [_deal_with(settings, _judged(settings, path)) for path in paths]
     waiting = len(before) - len(paths)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +19,7 @@ DONE, FAILED = "done", "failed"
 _UNFINISHED = (".part", ".partial", ".tmp", ".filepart", ".crdownload", "~")
 """How programs call a file they still write: one with such a name, or a hidden one, is left alone."""
 Look = Mapping[Path, tuple[int, int, int]]
-"""What lies in the inbox at one moment: file -> size, time of the last change, inode."""
+"""What lies in the inbox at one moment: file -> size, time of its last change (ctime, ns), inode."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def look(inbox: Path) -> Look:
             state = path.lstat()
         except FileNotFoundError:
             continue  # renamed away while we looked
-        seen[path] = (state.st_size, state.st_mtime_ns, state.st_ino)
+        seen[path] = (state.st_size, state.st_ctime_ns, state.st_ino)
     return seen
 
 
@@ -62,6 +63,12 @@ def is_unfinished(name: str) -> bool:
 def complete(before: Look, now: Look) -> list[Path]:
     """Return the files that two looks saw alike: nobody has written to them in between, or renamed another in."""
     return [path for path, state in now.items() if before.get(path) == state]
+
+
+def pause(seen: Look, settle_s: float) -> float:
+    """Return how long to wait (s) before the second look: until the newest is `settle_s` old."""
+    newest = max((changed / 1e9 for _, changed, _ in seen.values()), default=0.0)
+    return min(max(newest + settle_s - time.time(), 1.0), settle_s)
 
 
 def judged(inbox: Path, path: Path, formats: Mapping[str, str]) -> Found:

@@ -26,7 +26,7 @@ class PipelineError(Exception):
 class Settings:
     """What to fill the warehouse with, when, and where everything is kept."""
 
-    data_set: str
+    data_set: str  # of this start; empty where nobody says
     rows: int
     seed: int
     report_tz: str
@@ -47,7 +47,7 @@ class Settings:
         folders = {name: Path(environment.get(name) or place) for name, place in (_FOLDERS | _BACKUPS).items()}
         report_tz = environment.get("REPORT_TZ") or "UTC"
         settings = Settings(
-            data_set=reader.choice("DATA", DEMO, (DEMO, NONE)),
+            data_set=reader.choice("DATA", (DEMO, NONE)),
             rows=reader.number("ROWS", 500_000),
             seed=reader.number("SEED", 42),
             report_tz=report_tz,
@@ -80,9 +80,9 @@ class _Reader:
         self.wrong.append(f"{name}: expected a whole number, found {text}")
         return default
 
-    def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
-        text = self._environment.get(name) or default
-        if text not in choices:
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        text = self._environment.get(name) or ""
+        if text and text not in choices:
             self.wrong.append(f"{name}: expected {' or '.join(choices)}, found {text}")
         return text
 

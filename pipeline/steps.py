@@ -87,7 +87,8 @@ def run_daily(settings: Settings) -> None:
 def fill(settings: Settings, force: bool = False) -> None:
     """Generate and load the demo's data set, where the warehouse is to hold it."""
     generated = settings.data / "generated"
-    if settings.data_set != DEMO:
+    data_set = chosen_data_set(settings)
+    if data_set != DEMO:
         stays = count_of_source(SOURCE)
         kept = (
             f"; its {stays:,} requests of an earlier start stay until"
@@ -95,7 +96,7 @@ def fill(settings: Settings, force: bool = False) -> None:
             if stays
             else ""
         )
-        report("generate", f"skipped: DATA={settings.data_set} asks for no demo data{kept}")
+        report("generate", f"skipped: DATA={data_set} asks for no demo data{kept}")
         return
     if force or not is_generated(generated, settings):
         options = ["--rows", settings.rows, "--seed", settings.seed, "--out", generated]
@@ -106,6 +107,14 @@ def fill(settings: Settings, force: bool = False) -> None:
         run_program("load", [sys.executable, "-m", "loader", "load", generated])
     else:
         report("load", "skipped: the latest load is of this data set")
+
+
+def chosen_data_set(settings: Settings) -> str:
+    """Return what DATA says, or said last: a plain `make up` adds no demo data to a stack that was started without."""
+    memory = settings.data / "data_set.json"
+    chosen = settings.data_set or str(read_json(memory).get("data_set") or DEMO)
+    memory.write_text(json.dumps({"data_set": chosen}) + "\n", encoding="utf-8")
+    return chosen
 
 
 def load_inbox(settings: Settings) -> bool:

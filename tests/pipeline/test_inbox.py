@@ -37,6 +37,17 @@ def test_file_that_grows_or_changes_between_two_looks_is_not_complete(folder: Pa
     assert inbox.complete(before, inbox.look(folder)) == [paths[0]]
 
 
+def test_second_look_waits_until_the_newest_file_has_been_left_alone(folder: Path) -> None:
+    assert inbox.pause(inbox.look(folder), 10) == 1  # nothing there
+    old = folder / "litellm" / "old"
+    old.write_text("a\n")
+    os.utime(old, ns=(1, 1))  # a copy that keeps its original's time is new all the same
+    assert 1 < inbox.pause(inbox.look(folder), 3600) <= 3600
+    size, changed, inode = inbox.look(folder)[old]
+    assert inbox.pause({old: (size, changed - 3600 * 10**9, inode)}, 3600) == 1
+    assert inbox.pause({old: (size, changed + 3600 * 10**9, inode)}, 5) == 5  # a clock ahead of ours
+
+
 def test_file_renamed_in_is_complete_after_two_looks(folder: Path) -> None:
     (folder.parent / "ready.csv").write_text("a\n")
     path = (folder.parent / "ready.csv").rename(folder / "azure-llm" / "ready.csv")
