@@ -14,7 +14,8 @@ END
 sed -n 's/.*"path": "\([^"]*\)".*/\1/p' <<<"${1:-}" | while read -r path; do echo "  $base$path  Metabase dashboard"; done
 
 # The same question as in traefik/dynamic.yml: is there a name beyond this machine?
-if [ "${DOMAIN:-localhost}" = localhost ] && [ -z "${ALLOWED_HOSTS:-}" ]; then
+beyond=$(printf '%s,%s' "${DOMAIN:-}" "${ALLOWED_HOSTS:-}" | tr -d ' ' | tr ',' '\n' | grep -vixF -e localhost -e 127.0.0.1 -e '[::1]' -e '' || true)
+if [ -z "$beyond" ]; then
     echo "Open to whoever reaches this machine; with a DOMAIN in .env visitors need a login."
 elif [ "${PUBLIC:-}" = 1 ]; then
     cat <<END

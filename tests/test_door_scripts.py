@@ -98,6 +98,10 @@ def test_addresses_carry_the_port_that_is_not_443(settings: dict[str, str], base
     [
         ({}, "Open to whoever reaches this machine"),
         ({"PUBLIC": "1"}, "Open to whoever reaches this machine"),
+        (
+            {"DOMAIN": "LOCALHOST", "ALLOWED_HOSTS": "localhost, 127.0.0.1,[::1],"},
+            "Open to whoever reaches this machine",
+        ),
         ({"DOMAIN": "a.example.test"}, LOGIN),
         ({"DOMAIN": "a.example.test", "PUBLIC": "yes"}, LOGIN),
         ({"ALLOWED_HOSTS": "server.lan"}, LOGIN),

@@ -239,10 +239,12 @@ def test_site_is_built_when_it_is_asked_for(workplace: Workplace, tmp_path: Path
         "SITE_DATA_DIR": str(data),
         "SITE_PUBLIC_URL": "https://x",
         "SITE_WANTED_FILE": str(tmp_path / "site.wanted"),
+        "METABASE_LINKS_FILE": str(tmp_path / "links.json"),
         "SITE_POLL_S": "1",
     }
     loop = threading.Thread(target=lambda: workplace.run("frontend/build-loop.sh", **settings))
     (data / "cards.json").write_text("first")
+    (tmp_path / "links.json").write_text("{}")
     for question in ("--healthy", "--current"):  # before there is a site: an answer, not a second loop
         assert workplace.run("frontend/build-loop.sh", question, **settings).returncode == 1
     loop.start()
@@ -259,6 +261,9 @@ def test_site_is_built_when_it_is_asked_for(workplace: Workplace, tmp_path: Path
         (tmp_path / "site.wanted").write_text("c3\n")
         assert workplace.run("frontend/build-loop.sh", "--current", **settings).returncode == 1
         wait_until(lambda: answer(site).startswith("c3 done"))
+        (tmp_path / "links.json").write_text('{"dashboards": []}')
+        assert workplace.run("frontend/build-loop.sh", "--current", **settings).returncode == 1
+        wait_until(lambda: workplace.run("frontend/build-loop.sh", "--current", **settings).returncode == 0)
     finally:
         os.kill(int((site / ".alive").read_text().split()[0]), signal.SIGTERM)
         loop.join()

@@ -17,13 +17,21 @@ GIVE_UP_S = 600
 SERVICES = ["traefik", "frontend", "error-pages", "forecaster", "portfolio_db"]
 
 
-def read_at_once(paths: list[str], *words: str) -> Counter[str]:
-    """Let READERS connections read one of `paths` each; return how often each status and protocol was answered."""
+def read_at_once(paths: list[str], *words: str) -> tuple[Counter[str], dict[str, set[int]]]:
+    """Let READERS connections read one of `paths` each to its end; return how often each status and protocol was
+    answered, and the sizes that were read of each path. Fails where a transfer breaks off."""
     command = ["curl", "--silent", "--insecure", "--limit-rate", RATE, "--max-time", str(GIVE_UP_S), *words]
-    command += ["--output", "/dev/null", "--write-out", "%{http_code} %{http_version}"]
+    command += ["--output", "/dev/null", "--write-out", "%{http_code} %{http_version} %{size_download}"]
     urls = [f"https://localhost{paths[number % len(paths)]}" for number in range(READERS)]
     readers = [subprocess.Popen([*command, url], stdout=subprocess.PIPE, text=True) for url in urls]
-    return Counter(reader.communicate()[0] for reader in readers)
+    answers: Counter[str] = Counter()
+    sizes: dict[str, set[int]] = {path: set() for path in paths}
+    for number, reader in enumerate(readers):
+        status, protocol, size = reader.communicate()[0].split()
+        assert reader.returncode == 0, f"curl exited with {reader.returncode} after {size} bytes"
+        answers[f"{status} {protocol}"] += 1
+        sizes[paths[number % len(paths)]].add(int(size))
+    return answers, sizes
 
 
 def lives(stack: Project) -> dict[str, tuple[str, int, bool]]:
@@ -49,8 +57,9 @@ def test_readers_of_the_largest_pages_end_no_container(
 ) -> None:
     before = lives(stack)
     words = [f"--http{http}", "--header", f"Accept-Encoding: {encoding}"]
-    answered = read_at_once(["/docs/", "/docs/", "/", "/pipeline/", "/quality/"], *words)
+    answered, sizes = read_at_once(["/docs/", "/docs/", "/", "/pipeline/", "/quality/"], *words)
     assert answered == {f"200 {http}": READERS}
+    assert all(len(found) == 1 and min(found) > 0 for found in sizes.values()), sizes
     assert lives(stack) == before
     what = f"proxy's memory after {READERS} slow readers, {encoding}, HTTP/{http}"
     record_figure(what, peak_mib(stack, "traefik"), "survives its limit of 256 MiB")
