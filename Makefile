@@ -43,7 +43,7 @@ DBT_BUILD := $(DBT_COLORS) $(RECORDED) dbt-build --record-dbt "$$DBT_TARGET_PATH
 # What is written in the clone is for its owner's eyes, as is the data folder.
 PRIVATE := dbt_project/target dbt_project/logs frontend/dist
 SLOW_TESTS := tests/makefile tests/pipeline tests/scripts tests/fuzz tests/loader/test_one_language.py \
-	tests/dbt_project/test_added_files.py
+	tests/dbt_project/test_added_files.py tests/dbt_project/test_data_tests.py tests/dbt_project/test_incremental.py
 RUNTIME := .venv/.installed-runtime
 DEV := .venv/.installed-dev
 

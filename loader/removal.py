@@ -13,6 +13,8 @@ from loader.manifest import SOURCE
 from loader.partition import SCHEMA, current_partition, take_out
 
 _GENERATED = ("users", "models", "endpoints", "dates", *(history.versions for history in HISTORIES))
+REMOVED = "(source removed)"
+"""Where the ledger has a file's name."""
 
 
 def remove_source(connection: psycopg.Connection, source: str, swap_wait_s: float) -> str:
@@ -28,7 +30,7 @@ def remove_source(connection: psycopg.Connection, source: str, swap_wait_s: floa
     count = sql.SQL("select count(*) from {}").format(sql.Identifier(SCHEMA, partition))
     rows = connection.execute(count).fetchone()
     with (
-        attempt(connection, Origin(source, "", "", "", {"removed": True}), "replace") as batch,
+        attempt(connection, Origin(source, REMOVED, "", "", {"removed": True}), "replace") as batch,
         connection.transaction(),
     ):
         if source == SOURCE:

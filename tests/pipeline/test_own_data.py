@@ -107,14 +107,7 @@ def test_file_in_the_inbox_is_on_the_site_after_the_next_run(empty: Stack, empty
     """The whole way: the file, the run, the service that builds the site, the page."""
     for hour, day in enumerate(("2024-05-10", "2024-05-11", "2024-05-12")):
         empty.drop(f"{day}.csv", range(hour, 1400, 7), day=day)
-    answering = threading.Event()
-    service = threading.Thread(target=answer_for_the_site, args=(empty, answering))
-    service.start()
-    try:
-        result = empty.run("work")
-    finally:
-        answering.set()
-        service.join()
+    result = run_work(empty)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     requests = sum(len(range(hour, 1400, 7)) for hour in range(3))
     headline = export(empty, "site")["headline"]
@@ -126,6 +119,33 @@ def test_file_in_the_inbox_is_on_the_site_after_the_next_run(empty: Stack, empty
     assert "2024-05-10 to 2024-05-12" in page and "No requests yet" not in page
     assert f">{requests}<" in page
     assert empty.rows("select count(*) from ops.stage_reconciliation where is_reconciled") == [(3,)]
+
+
+def test_removed_source_leaves_the_site_after_the_next_run(empty: Stack) -> None:
+    path = empty.root / "trace.csv"
+    empty.drop("trace.csv", range(0, 1400, 7)).rename(path)
+    for source in ("azure-llm", "taken-out"):
+        assert empty.run("import", "--from", "azure-llm", "--source", source, "--force", str(path)).returncode == 0
+    for removed, left in (("taken-out", [("azure-llm", 200)]), ("azure-llm", [])):
+        assert "200 api_requests removed" in empty.run("remove", removed).stderr
+        result = run_work(empty)
+        assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+        assert [(row["source"], row["requests"]) for row in export(empty, "site")["headline"]["sources"]] == left
+        latest = export(empty, "quality")["reconciliation"][0]
+        assert (latest["source"], latest["file_name"], latest["is_reconciled"]) == (removed, "(source removed)", True)
+    assert "No requests yet" in (empty.root / "dist" / "index.html").read_text()
+
+
+def run_work(stack: Stack) -> subprocess.CompletedProcess[str]:
+    """Run the pipeline's `work` beside what stands for the service that builds the site; return how it ended."""
+    done = threading.Event()
+    service = threading.Thread(target=answer_for_the_site, args=(stack, done))
+    service.start()
+    try:
+        return stack.run("work")
+    finally:
+        done.set()
+        service.join()
 
 
 def answer_for_the_site(stack: Stack, done: threading.Event) -> None:
