@@ -38,7 +38,11 @@ DBT := $(DBT_COLORS) $(IN_WAREHOUSE) $(DBT_PROGRAM)
 DBT_OPTIONS := --project-dir dbt_project --profiles-dir dbt_project
 # Unit tests check the code, not the data: `make test` runs them, a build of the warehouse need not.
 # A selection that selects nothing is an error: nothing built and tested must not look like everything passed.
-DBT_BUILD := $(DBT_COLORS) $(RECORDED) dbt-build --record-dbt "$$DBT_TARGET_PATH" -- $(DBT_PROGRAM) build $(DBT_OPTIONS) \
+# One at a time in one database: it waits for others and says for whom. What it runs is under its lock.
+ALONE := $(PY) -m warehouse alone
+# `make -n` would run a recipe that says $(MAKE).
+THIS_MAKE := $(MAKE) --no-print-directory
+DBT_BUILD := $(DBT_COLORS) $(ALONE) dbt-build -- $(RECORDED) dbt-build --record-dbt "$$DBT_TARGET_PATH" -- $(DBT_PROGRAM) build $(DBT_OPTIONS) \
 	--exclude-resource-type unit_test --warn-error-options '{"error": ["NoNodesForSelectionCriteria", "NothingToDo"]}'
 # What is written in the clone is for its owner's eyes, as is the data folder.
 PRIVATE := dbt_project/target dbt_project/logs frontend/dist
@@ -86,6 +90,10 @@ dbt-build: $(RUNTIME) _private ## Build and test all dbt models: SELECT=tag:core
 	@$(DBT_BUILD) $${SELECT:+--select "$$SELECT"} $${FULL:+--full-refresh}
 
 tick: $(RUNTIME) _private ## Let DAYS=1 go by, or all UNTIL=2026-01-31: generate, load, build and test what they changed
+	@$(ALONE) tick -- $(THIS_MAKE) _tick
+
+.PHONY: _tick
+_tick:
 	@$(RECORDED) generate -- $(PY) generator/generate_data.py --continue "$$GENERATED" $${TICK_ROWS:+--rows "$$TICK_ROWS"} \
 		$(if $(UNTIL),--until "$$UNTIL",--days "$$DAYS" --goal "$$TICK_GOAL")
 	@$(PY) -m loader load -- "$$GENERATED"

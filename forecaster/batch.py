@@ -1,7 +1,8 @@
 """Forecast the warehouse: all traffic and its largest parts, every metric, as one run in the schema forecast.
 
 Readers of those tables (dashboards, the site, the app's first paint) never wait for a fit. A run is one transaction;
-one that would repeat the last one, same data and same code, is not made.
+one that would repeat the last one, same data and same code, is not made. The pipeline's lock is held while a batch
+reads and while it writes, so that nobody replaces the models under its queries; nobody waits for its fits.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 from tqdm import tqdm
 
-from forecaster.data import Span, read_histories, read_latest_run, read_segments, read_usage_span
+from forecaster.data import Run, Span, read_histories, read_latest_run, read_segments, read_usage_span
 from forecaster.forecast import Forecast, forecast
 from forecaster.metrics import HORIZON_HOURS, METRICS, History, Segment, forecast_metric
 from forecaster.outlook import SCORE_COLUMNS, Outlook, outlook_of
@@ -34,11 +35,11 @@ from forecaster.output import POINT_COLUMNS
 from forecaster.series import HourlySeries, NoUsage, SeriesError
 from warehouse.child import die_with_parent
 from warehouse.connection import connect
+from warehouse.lock import alone
 
 TOP_MODELS = 4
 TOP_COMPANIES = 2
 KEPT_RUNS = 100
-LOCK = 7_316_004  # of this program: two batches at once would forecast the same twice
 CODE = Path(__file__).resolve().parent
 TABLES_FILE = CODE.parent / "loader" / "sql" / "06_forecasts.sql"
 CODE_FILES = (
@@ -73,23 +74,27 @@ def run_batch(models: int = TOP_MODELS, companies: int = TOP_COMPANIES, workers:
 def _run_batch(models: int, companies: int, workers: int | None) -> str:
     started = time.perf_counter()
     started_at = datetime.now(UTC)
-    with connect() as connection:
-        create_tables(connection)
-        connection.execute("select pg_advisory_xact_lock(%s)", [LOCK])
-        span, histories = read_work(connection, models, companies)
+    with connect(autocommit=True) as connection:
+        with alone(connection, "forecast"), connection.transaction():
+            create_tables(connection)
+            span, histories = read_work(connection, models, companies)
+            latest = read_latest_run(connection)
         fingerprint = fingerprint_of(histories)
-        latest = read_latest_run(connection)
         if latest and latest.fingerprint == fingerprint:
-            said = f"run {latest.run_id}: {latest.series_count} series from {latest.as_of:%Y-%m-%d %H:%M}Z"
-            return f"batch: {said} is up to date; {time.perf_counter() - started:.1f} s"
+            return _up_to_date(latest, started)
         outlooks: list[Outlook] = []
         skipped: list[str] = []
         for found, reasons in outlooks_of(list(histories.values()), workers):
             outlooks += found
             skipped += reasons
-        run_id = write_run(connection, span, started_at, fingerprint, outlooks)
-        write_actuals(connection, histories)
-        remove_old_runs(connection)
+        with alone(connection, "forecast"), connection.transaction():
+            connection.execute("set local role portfolio_owner")
+            latest = read_latest_run(connection)
+            if latest and latest.fingerprint == fingerprint:  # another batch was quicker
+                return _up_to_date(latest, started)
+            run_id = write_run(connection, span, started_at, fingerprint, outlooks)
+            write_actuals(connection, histories)
+            remove_old_runs(connection)
     for reason in skipped:
         print(f"batch: skipped: {reason}", file=sys.stderr)
     seconds = time.perf_counter() - started
@@ -98,6 +103,11 @@ def _run_batch(models: int, companies: int, workers: int | None) -> str:
         f"batch: run {run_id}: {len(outlooks)} series from {span.ends_at:%Y-%m-%d %H:%M}Z, {points} points,"
         f" {len(skipped)} skipped; {seconds:.1f} s"
     )
+
+
+def _up_to_date(run: Run, started: float) -> str:
+    said = f"run {run.run_id}: {run.series_count} series from {run.as_of:%Y-%m-%d %H:%M}Z"
+    return f"batch: {said} is up to date; {time.perf_counter() - started:.1f} s"
 
 
 def create_tables(connection: psycopg.Connection[Any]) -> None:

@@ -10,10 +10,11 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from loader.errors import LoadError
-from loader.fill import Target, check_reject_ratio, fill_table
-from loader.ledger import Span, finish_batch, live_batches
+from loader.fill import Target, check_reject_ratio, create_empty, fill_table
+from loader.ledger import Span, commit_lazily, finish_batch, live_batches
 from loader.load import ADDED, Attempt, Load, Policy, attempt, loaded_text, replace_source
 from loader.partition import PARENT, SCHEMA, add_rows, column_names, current_partition, staged_name
+from warehouse.lock import alone
 
 REPEATED = "rows_repeated"
 """In a batch's arguments: rows of the file that earlier files had brought; they count neither as read nor as loaded."""
@@ -38,19 +39,26 @@ def add_file(connection: psycopg.Connection, load: Load, policy: Policy) -> str:
     if partition is None:
         return replace_source(connection, load, policy)
     start = time.monotonic()
-    with attempt(connection, origin, "append") as batch, connection.transaction():
-        repeated = _add(connection, load, policy, batch, partition)
+    with attempt(connection, origin, "append") as batch:
+        target = create_empty(connection, _staged(connection, origin.source))
+        with connection.transaction():
+            commit_lazily(connection)
+            _fill(connection, load, target, policy, batch)
+        with alone(connection, f"load/{origin.source}"), connection.transaction():
+            repeated = _add(connection, target, batch, partition)
     again = f", {repeated:,} were there already" if repeated else ""
     return f"{origin.source}: {loaded_text(batch)}{again}, {time.monotonic() - start:.1f} s, batch {batch.batch_id}"
 
 
-def _add(connection: psycopg.Connection, load: Load, policy: Policy, batch: Attempt, partition: str) -> int:
-    """Fill a staging table, take the rows out that are there, add the rest; return how many were there."""
-    target = _staged(connection, load.origin.source)
+def _fill(connection: psycopg.Connection, load: Load, target: Target, policy: Policy, batch: Attempt) -> None:
     batch.counts = fill_table(connection, load.requests, target, batch.rejects)
     check_reject_ratio(load.requests, batch.counts, policy.max_reject_ratio, batch.rejects)
     if batch.counts.read == 0:
         raise LoadError(f"{load.requests.file.path}: expected rows behind the header, found none; check the file")
+
+
+def _add(connection: psycopg.Connection, target: Target, batch: Attempt, partition: str) -> int:
+    """Take the staged rows out that are there and add the rest; return how many were there."""
     repeated = connection.execute(
         sql.SQL("delete from {} as s using {} as p where p.request_id = s.request_id").format(
             target.name, sql.Identifier(SCHEMA, partition)

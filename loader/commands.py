@@ -38,7 +38,7 @@ from loader.manifest import (
     read_ticks,
     verify_files,
 )
-from loader.removal import remove_source
+from loader.removal import removal_origin, remove_source
 from loader.schema import initialise
 from loader.tables import TABLES
 from loader.ticks import Tick, append_tick, appended_text, loaded_batch
@@ -60,7 +60,7 @@ def load_data_set(directory: Path, policy: Policy) -> str:
     unread = _unread(f"{directory.resolve().name}/{FILE_NAME}", {"format": "generated"})
     with (
         connect(autocommit=True) as connection,
-        loading(connection, SOURCE),
+        loading(connection, unread, "replace"),
         refusal_recorded(connection, unread, "replace"),
     ):
         base = read_manifest(directory)
@@ -83,7 +83,7 @@ def append_day(directory: Path, policy: Policy) -> str:
     unread = _unread(name, {"format": "generated tick"})
     with (
         connect(autocommit=True) as connection,
-        loading(connection, SOURCE),
+        loading(connection, unread, "append"),
         refusal_recorded(connection, unread, "append"),
     ):
         manifest = read_tick(directory)
@@ -134,11 +134,12 @@ def import_log(path: Path, log_format: str, source: str, epoch: datetime | None,
     arguments = {"format": log_format, "assumptions": list(adapter.assumptions)}
     arguments |= {"epoch": epoch.isoformat()} if epoch else {}
     unread = Origin(source, path.name, "", "", arguments)
+    mode = "replace" if put is replace_unless_up_to_date else "append"
     file = InputFile(path)
     with (
         connect(autocommit=True) as connection,
-        loading(connection, source),
-        refusal_recorded(connection, unread, "replace" if put is replace_unless_up_to_date else "append"),
+        loading(connection, unread, mode),
+        refusal_recorded(connection, unread, mode),
         held(file),
     ):
         file.check_is_text()
@@ -152,7 +153,7 @@ def import_log(path: Path, log_format: str, source: str, epoch: datetime | None,
 
 def take_out_source(source: str, policy: Policy) -> str:
     """Remove a source; return the summary. Raises LoadError, the tables then being as they were."""
-    with connect(autocommit=True) as connection, loading(connection, source):
+    with connect(autocommit=True) as connection, loading(connection, removal_origin(source), "replace"):
         return remove_source(connection, source, policy.swap_wait_s)
 
 

@@ -22,7 +22,7 @@ def copy_csv_blocks(
     """COPY the bytes of a CSV file with a header of `columns` as they are; return the number of rows.
 
     The server checks header, types and constraints and refuses the whole file for one bad row (psycopg.DataError or
-    IntegrityError). The table must have been created in this (sub)transaction: rows are written frozen.
+    IntegrityError). The table must have been emptied in this (sub)transaction: rows are written frozen.
     """
     with connection.cursor() as cursor:
         with cursor.copy(_statement(table, columns, ", header match, freeze")) as copy:
@@ -34,7 +34,7 @@ def copy_csv_blocks(
 def copy_record_batches(
     connection: psycopg.Connection, table: sql.Identifier, batches: Iterable[pa.RecordBatch]
 ) -> int:
-    """COPY Arrow record batches of equal columns into a table created in this transaction; return how many rows."""
+    """COPY Arrow record batches of equal columns into a table emptied in this transaction; return how many rows."""
     import pyarrow.csv  # the usual load copies bytes and does not need it
 
     iterator = iter(batches)

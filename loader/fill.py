@@ -1,4 +1,8 @@
-"""Fill one new table from one file: as it is where the server takes it, else row by row judgement by its adapter."""
+"""Fill one new table from one file: as it is where the server takes it, else row by row judgement by its adapter.
+
+The table is created first, in a transaction of its own: `like` locks the table it copies until the commit, and nobody
+could attach a partition to that one while a long file is copied.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from loader.copy import copy_csv_blocks, copy_record_batches, progress_bar
 from loader.errors import LoadError
 from loader.files import InputFile
 from loader.kinds import Column
-from loader.ledger import Counts, RejectLog
+from loader.ledger import Counts, RejectLog, commit_lazily
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,7 +45,7 @@ class TableInput:
 
 @dataclass(frozen=True)
 class Target:
-    """A table still to be created: the statements that do, its columns in file order, and its primary key."""
+    """A table to create and fill: the statements that create it, its columns in file order, and its primary key."""
 
     name: sql.Identifier
     create: tuple[sql.Composed, ...]
@@ -49,8 +53,17 @@ class Target:
     primary_key: tuple[str, ...]
 
 
+def create_empty(connection: psycopg.Connection, target: Target) -> Target:
+    """Create `target`, to be filled in a later transaction, and return it."""
+    with connection.transaction():
+        commit_lazily(connection)
+        for statement in target.create:
+            connection.execute(statement)
+    return target
+
+
 def fill_table(connection: psycopg.Connection, source: TableInput, target: Target, rejects: RejectLog) -> Counts:
-    """Create and fill `target` inside the caller's transaction; return the rows read, loaded and rejected.
+    """Fill `target`, which is there, inside the caller's transaction; return the rows read, loaded and rejected.
 
     Raises LoadError where the file as a whole is none of this table, or has other than the promised number of rows.
     """
@@ -68,7 +81,7 @@ def fill_table(connection: psycopg.Connection, source: TableInput, target: Targe
 
 
 def fill_whole(connection: psycopg.Connection, source: TableInput, target: Target, rejects: RejectLog) -> int:
-    """Create and fill `target`; return the rows. Raises LoadError for a single reject: requests refer to its rows."""
+    """Fill `target`; return the rows. Raises LoadError for a single reject: requests refer to its rows."""
     counts = fill_table(connection, source, target, rejects)
     if counts.rejected:
         raise LoadError(
@@ -96,7 +109,7 @@ def fill_as_is(connection: psycopg.Connection, source: TableInput, target: Targe
         return None
     try:
         with connection.transaction():
-            _create(connection, target)
+            _empty(connection, target)
             with source.file.stream() as stream, progress_bar(source.file.path.name, source.file.size) as bar:
                 blocks = _counted(canonical_blocks(stream, source.columns), bar)
                 rows = copy_csv_blocks(connection, target.name, target.columns, blocks)
@@ -126,7 +139,7 @@ def fill_checked(connection: psycopg.Connection, source: TableInput, target: Tar
                 bar.update(stream.tell() - bar.n)
 
     with connection.transaction():
-        _create(connection, target)
+        _empty(connection, target)
         with _batches(source) as (batches, stream):
             counts.loaded = copy_record_batches(connection, target.name, accepted(batches, stream))
         try:
@@ -163,9 +176,9 @@ def rejects_at(places: Iterator[int], batches: Iterable[Batch], key: str) -> Ite
         first += len(batch.line_numbers)
 
 
-def _create(connection: psycopg.Connection, target: Target) -> None:
-    for statement in target.create:
-        connection.execute(statement)
+def _empty(connection: psycopg.Connection, target: Target) -> None:
+    """Empty the table in this (sub)transaction, which may then write its rows frozen."""
+    connection.execute(sql.SQL("truncate {}").format(target.name))
 
 
 def _add_primary_key(connection: psycopg.Connection, target: Target) -> None:

@@ -161,8 +161,9 @@ def refusal_recorded(connection: psycopg.Connection, origin: Origin, mode: str) 
     except AttemptFailed:
         raise
     except LoadError as error:
-        batch_id = start_batch(connection, origin, mode)
-        finish_batch(connection, batch_id, "failed", Counts(), error=str(error))
+        with connection.transaction():  # the load that is under way may clear up what it takes for a killed one
+            batch_id = start_batch(connection, origin, mode)
+            finish_batch(connection, batch_id, "failed", Counts(), error=str(error))
         raise
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 import psycopg
@@ -12,7 +12,7 @@ from psycopg import sql
 
 from loader.changes import HISTORIES, restart_history
 from loader.errors import AttemptFailed, LoadError, database_error_text, one_line
-from loader.fill import TableInput, check_reject_ratio, fill_table, fill_whole
+from loader.fill import TableInput, Target, check_reject_ratio, create_empty, fill_table, fill_whole
 from loader.ledger import (
     NO_SPAN,
     Counts,
@@ -23,6 +23,7 @@ from loader.ledger import (
     finish_batch,
     live_batches,
     reached_day,
+    refusal_recorded,
     source_lock,
     start_batch,
 )
@@ -38,6 +39,7 @@ from loader.partition import (
     swap_in,
 )
 from loader.schema import OWNER, ensure_schema
+from warehouse.lock import alone
 
 ADDED = "added"
 """In a batch's arguments: its file is one of several that make up the source."""
@@ -73,12 +75,17 @@ class Attempt:
 
 
 @contextmanager
-def loading(connection: psycopg.Connection, source: str) -> Iterator[None]:
-    """Prepare the session and hold the source's lock; what the server refuses becomes a LoadError."""
+def loading(connection: psycopg.Connection, origin: Origin, mode: str) -> Iterator[None]:
+    """Prepare the session and hold the source's lock; what the server refuses becomes a LoadError.
+
+    Where another load has the lock, a batch that failed says so.
+    """
     try:
         prepare_session(connection)
-        with source_lock(connection, source):
-            abandon_killed_batches(connection, source)
+        with ExitStack() as held:
+            with refusal_recorded(connection, origin, mode):
+                held.enter_context(source_lock(connection, origin.source))
+            abandon_killed_batches(connection, origin.source)
             yield
     except psycopg.Error as error:
         raise LoadError(database_error_text(error)) from error
@@ -151,13 +158,13 @@ def replace_source(connection: psycopg.Connection, load: Load, policy: Policy) -
     """Load and return a summary line; the caller is `loading`. Raises LoadError and leaves the tables as they were."""
     start = time.monotonic()
     with attempt(connection, load.origin, "replace") as batch:
+        target = create_empty(connection, partition_target(connection, load.origin.source, batch.batch_id))
+        staged = staged_targets(connection, load.small_tables)
         with connection.transaction():
             commit_lazily(connection)
-            for small in load.small_tables:
-                target = staged_target(connection, small.table, small.key)
-                batch.small_rows[small.table] = fill_whole(connection, small, target, batch.rejects)
-            _build_partition(connection, load, policy, batch)
-        with connection.transaction():
+            fill_staged(connection, staged, batch)
+            _build_partition(connection, load, target, policy, batch)
+        with alone(connection, f"load/{load.origin.source}"), connection.transaction():
             _swap(connection, load, policy, batch)
     return f"{load.origin.source}: {loaded_text(batch)}, {time.monotonic() - start:.1f} s, batch {batch.batch_id}"
 
@@ -170,9 +177,21 @@ def loaded_text(batch: Attempt) -> str:
     return f"{counts.loaded:,} api_requests{small} loaded, {counts.rejected:,} rejected{where}"
 
 
-def _build_partition(connection: psycopg.Connection, load: Load, policy: Policy, batch: Attempt) -> None:
+def staged_targets(connection: psycopg.Connection, inputs: Sequence[TableInput]) -> list[tuple[TableInput, Target]]:
+    """Create the temporary twin of each small table; return each file with it."""
+    return [(small, create_empty(connection, staged_target(connection, small.table, small.key))) for small in inputs]
+
+
+def fill_staged(connection: psycopg.Connection, staged: Sequence[tuple[TableInput, Target]], batch: Attempt) -> None:
+    """Fill the small tables' twins, inside the caller's transaction."""
+    for small, target in staged:
+        batch.small_rows[small.table] = fill_whole(connection, small, target, batch.rejects)
+
+
+def _build_partition(
+    connection: psycopg.Connection, load: Load, target: Target, policy: Policy, batch: Attempt
+) -> None:
     requests = load.requests
-    target = partition_target(connection, load.origin.source, batch.batch_id)
     batch.counts = fill_table(connection, requests, target, batch.rejects)
     check_reject_ratio(requests, batch.counts, policy.max_reject_ratio, batch.rejects)
     if batch.counts.read == 0 and requests.rows is None:

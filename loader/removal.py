@@ -11,6 +11,7 @@ from loader.ledger import Origin, finish_batch
 from loader.load import attempt
 from loader.manifest import SOURCE
 from loader.partition import SCHEMA, current_partition, take_out
+from warehouse.lock import alone
 
 _GENERATED = ("users", "models", "endpoints", "dates", *(history.versions for history in HISTORIES))
 REMOVED = "(source removed)"
@@ -30,7 +31,8 @@ def remove_source(connection: psycopg.Connection, source: str, swap_wait_s: floa
     count = sql.SQL("select count(*) from {}").format(sql.Identifier(SCHEMA, partition))
     rows = connection.execute(count).fetchone()
     with (
-        attempt(connection, Origin(source, REMOVED, "", "", {"removed": True}), "replace") as batch,
+        attempt(connection, removal_origin(source), "replace") as batch,
+        alone(connection, f"remove/{source}"),
         connection.transaction(),
     ):
         if source == SOURCE:
@@ -39,6 +41,11 @@ def remove_source(connection: psycopg.Connection, source: str, swap_wait_s: floa
         finish_batch(connection, batch.batch_id, "done", batch.counts)
         take_out(connection, source, swap_wait_s)
     return f"{source}: {rows[0] if rows else 0:,} api_requests removed, batch {batch.batch_id}; run dbt-build next"
+
+
+def removal_origin(source: str) -> Origin:
+    """Return the origin of the batch that takes the place of a source."""
+    return Origin(source, REMOVED, "", "", {"removed": True})
 
 
 def _sources(connection: psycopg.Connection) -> list[str]:

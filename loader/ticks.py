@@ -13,17 +13,17 @@ from psycopg import sql
 
 from loader.changes import HISTORIES, apply_changes
 from loader.errors import LoadError
-from loader.fill import TableInput, check_reject_ratio, fill_table, fill_whole
-from loader.ledger import DoneBatch, Origin, Span, finish_batch
-from loader.load import Attempt, Policy, attempt, loaded_text
+from loader.fill import TableInput, Target, check_reject_ratio, create_empty, fill_table
+from loader.ledger import DoneBatch, Origin, Span, commit_lazily, finish_batch
+from loader.load import Attempt, Policy, attempt, fill_staged, loaded_text, staged_targets
 from loader.partition import (
     SCHEMA,
     add_rows,
     current_partition,
     staged_day_target,
     staged_name,
-    staged_target,
 )
+from warehouse.lock import alone
 
 if TYPE_CHECKING:
     from loader.rows import Batches
@@ -76,8 +76,15 @@ def loaded_batch(live: Sequence[DoneBatch], tick: Tick) -> DoneBatch | None:
 
 def append_tick(connection: psycopg.Connection, tick: Tick, policy: Policy) -> Attempt:
     """Append a tick that is the next one; the caller is `loading`. Raises LoadError, the tables being as before."""
-    with attempt(connection, tick.origin, "append") as batch, connection.transaction():
-        _append(connection, tick, policy, batch)
+    with attempt(connection, tick.origin, "append") as batch:
+        target = create_empty(connection, staged_day_target(connection, tick.origin.source, tick.day))
+        staged = staged_targets(connection, tick.small_tables)
+        with connection.transaction():
+            commit_lazily(connection)
+            fill_staged(connection, staged, batch)
+            _fill(connection, tick, target, policy, batch)
+        with alone(connection, f"load/{tick.origin.source}"), connection.transaction():
+            _append(connection, tick, target, batch)
     return batch
 
 
@@ -96,19 +103,18 @@ def appended_text(batches: Sequence[Attempt], seconds: float) -> str:
     return f"appended {days}: {loaded_text(total)}, {seconds:.1f} s, {ids}"
 
 
-def _append(connection: psycopg.Connection, tick: Tick, policy: Policy, batch: Attempt) -> None:
+def _fill(connection: psycopg.Connection, tick: Tick, target: Target, policy: Policy, batch: Attempt) -> None:
+    requests = replace(tick.requests, read=_only_of_day(tick.requests.read, tick.day))
+    batch.counts = fill_table(connection, requests, target, batch.rejects)
+    check_reject_ratio(requests, batch.counts, policy.max_reject_ratio, batch.rejects)
+
+
+def _append(connection: psycopg.Connection, tick: Tick, target: Target, batch: Attempt) -> None:
     partition = current_partition(connection, tick.origin.source)
     if partition is None:
         raise LoadError(
             f"expected a partition of {tick.origin.source!r} to append to, found none; load the data set again"
         )
-    for small in tick.small_tables:
-        target = staged_target(connection, small.table, small.key)
-        batch.small_rows[small.table] = fill_whole(connection, small, target, batch.rejects)
-    requests = replace(tick.requests, read=_only_of_day(tick.requests.read, tick.day))
-    target = staged_day_target(connection, tick.origin.source, tick.day)
-    batch.counts = fill_table(connection, requests, target, batch.rejects)
-    check_reject_ratio(requests, batch.counts, policy.max_reject_ratio, batch.rejects)
     for history in HISTORIES:
         apply_changes(connection, history, tick.day)
     _add_date(connection, tick.day)

@@ -15,6 +15,7 @@ import psycopg
 from pipeline import jobs, steps
 from pipeline.jobs import JobError
 from pipeline.settings import PipelineError, Settings
+from warehouse.lock import WarehouseBusy
 from warehouse.unexpected import guarded
 
 LOADER_COMMANDS = ("import", "remove", "status")
@@ -44,6 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"pipeline: {' '.join(map(str, error.cmd[:5]))} exited with {error.returncode}", file=sys.stderr)
     except psycopg.Error as error:
         print(f"pipeline: {' '.join(str(error).split())}; check PGHOST, PGUSER and its password file", file=sys.stderr)
+    except WarehouseBusy as error:
+        print(f"pipeline: {error}", file=sys.stderr)
     except (PipelineError, JobError) as error:
         print(error, file=sys.stderr)
     return 1
@@ -118,7 +121,8 @@ def _step(name: str, settings: Settings) -> str:
     if name == "retention":
         from pipeline.retention import drop_old_months
 
-        return drop_old_months(settings)
+        with steps.run_lock(name):
+            return drop_old_months(settings)
     if name == "export":
         steps.export_site(settings)
         return "export: done"

@@ -15,12 +15,14 @@ from pipeline import inbox
 from pipeline.inbox import Found
 from pipeline.reports import newest_batch, reasons, report_text
 from pipeline.settings import REPOSITORY, PipelineError, Settings
+from warehouse.child import dies_with_parent
 
 NOT_THE_FILES_FAULT = (
     "expected the server to go on answering",
     "expected free disk space",
     "expected no other load",
     "expected readers of raw_staging",
+    "expected the pipeline to be free",
 )
 """How the loader begins to say that a file may well be loaded at another time: such a one waits for the next run."""
 SETTLE_S = 10.0
@@ -107,6 +109,7 @@ def _imported(settings: Settings, found: Found, name: str) -> tuple[bool, str]:
         capture_output=True,
         text=True,
         errors="backslashreplace",
+        preexec_fn=dies_with_parent(),
     )
     was_killed = result.returncode < 0 or result.returncode >= 128
     if was_killed or (result.returncode != 0 and any(text in result.stderr for text in NOT_THE_FILES_FAULT)):

@@ -13,7 +13,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ import psycopg
 
 from pipeline import inbox
 from pipeline.jobs import Job, ask
-from pipeline.lock import run_lock
 from pipeline.settings import DEMO, REPOSITORY, PipelineError, Settings
+from warehouse.child import dies_with_parent
+from warehouse.lock import alone
 
 SOURCE = "synthetic"
 DOCS_FILES = ("index.html", "index.html.gz")
@@ -39,7 +41,7 @@ MADE_BY = (
 
 def run_pipeline(settings: Settings, force: bool = False) -> None:
     """Bring the warehouse to what `settings` ask for; one line per step to stderr. The start of the stack does this."""
-    with run_lock():
+    with run_lock("run"):
         fill(settings, force)
         load_inbox(settings)
         build(settings, force)
@@ -47,7 +49,7 @@ def run_pipeline(settings: Settings, force: bool = False) -> None:
 
 def run_work(settings: Settings) -> None:
     """Load what lies in the inbox and bring everything up to date with it. Raises PipelineError where a step fails."""
-    with run_lock():
+    with run_lock("work"):
         is_loaded = load_inbox(settings)
         if build(settings, tests="changed"):
             run_step("site")
@@ -66,7 +68,7 @@ def run_daily(settings: Settings) -> None:
             print(" ".join(str(error).split()), file=sys.stderr, flush=True)
             failed.append(name)
 
-    with run_lock():
+    with run_lock("daily"):
         attempted("inbox", lambda: run_step("inbox"))
         attempted("build", lambda: build(settings, force=True))
         if settings.retention_months and not failed:  # what was not built would be dropped without a trace
@@ -82,6 +84,13 @@ def run_daily(settings: Settings) -> None:
             f"pipeline: daily: expected every step to succeed, found {', '.join(failed)} failed;"
             " the lines above say why, the next run tries again"
         )
+
+
+@contextmanager
+def run_lock(name: str) -> Iterator[None]:
+    """Hold the pipeline's lock for a run, whose steps run under it, waiting for whoever has it."""
+    with psycopg.connect("", autocommit=True, application_name="tokenscope-run") as connection, alone(connection, name):
+        yield
 
 
 def fill(settings: Settings, force: bool = False) -> None:
@@ -283,7 +292,8 @@ def run_program(name: str, words: Sequence[object], environment: Mapping[str, st
     """Run a program in the repository's folder; raises PipelineError when it fails."""
     started = time.monotonic()
     variables = {**os.environ, **(environment or {})}
-    status = subprocess.run([str(word) for word in words], cwd=REPOSITORY, env=variables).returncode
+    command = [str(word) for word in words]
+    status = subprocess.run(command, cwd=REPOSITORY, env=variables, preexec_fn=dies_with_parent()).returncode
     if status != 0:
         raise PipelineError(
             f"pipeline: {name}: expected it to succeed, found exit status {status}; see its last lines above"

@@ -1,4 +1,4 @@
-"""Command line of the warehouse: `python -m warehouse exec | run | psql | record-dbt | summary`."""
+"""Command line of the warehouse: `python -m warehouse exec | run | alone | psql | record-dbt | summary`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import psycopg
 
 from warehouse.connection import WarehouseUnavailable, connect, connection_environment
 from warehouse.dbt_results import RUN_VARIABLE, DbtResultsError, record_dbt_results
-from warehouse.run import run_recorded
+from warehouse.run import run_alone, run_recorded
 from warehouse.selection import hint
 from warehouse.summary import summary_text
 from warehouse.unexpected import guarded
@@ -24,6 +24,7 @@ EXAMPLES = """examples:
   python -m warehouse exec -- dbt build
   python -m warehouse run generate -- python generator/generate_data.py --continue .data/generated
   python -m warehouse run dbt-build --record-dbt dbt_project/target -- dbt build
+  python -m warehouse alone backup -- pg_dump --file tokenscope.sql
   python -m warehouse record-dbt"""
 
 
@@ -43,10 +44,12 @@ def main(arguments: list[str] | None = None) -> int:
     run = commands.add_parser("run", help="run a command and record its start and end: run PIPELINE -- CMD ...")
     run.add_argument("pipeline_id", metavar="PIPELINE", help="what to call it in ops.pipeline_events")
     run.add_argument("--record-dbt", type=Path, metavar="DIR", help="then store the dbt results found in this folder")
+    only = commands.add_parser("alone", help="run a command while no other of the pipeline runs: alone NAME -- CMD ...")
+    only.add_argument("name", metavar="NAME", help="what to call it to others who wait for its end")
     record = commands.add_parser("record-dbt", help="store the results of the latest dbt run in ops.dbt_results")
     record.add_argument("--target", type=Path, default=DBT_TARGET, metavar="DIR", help="default: %(default)s")
     words = sys.argv[1:] if arguments is None else arguments
-    known = words[: words.index("--")] if words[:1] == ["run"] and "--" in words else words
+    known = words[: words.index("--")] if words[:1] in (["run"], ["alone"]) and "--" in words else words
     options = parser.parse_args(words[:1] if words[:1] in (["exec"], ["psql"]) else known)
     try:
         if options.command == "summary":
@@ -55,10 +58,13 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         if options.command == "record-dbt":
             return record_dbt(options.target)
-        if options.command == "run":
-            if len(words) < len(known) + 2:
-                parser.error("run: expected a command, as in `run dbt-build -- dbt build`")
-            return run_and_record_dbt(options.pipeline_id, words[len(known) + 1 :], options.record_dbt)
+        if options.command in ("run", "alone"):
+            following = words[len(known) + 1 :]
+            if not following:
+                parser.error(f"{options.command}: expected a command, as in `{options.command} dbt-build -- dbt build`")
+            if options.command == "alone":
+                return run_alone(options.name, following)
+            return run_and_record_dbt(options.pipeline_id, following, options.record_dbt)
         command = words[2:] if words[1:2] == ["--"] else words[1:]
         if options.command == "psql":
             command = [psql_program(), *command]

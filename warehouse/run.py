@@ -14,6 +14,7 @@ import psycopg
 from warehouse.child import dies_with_parent
 from warehouse.connection import WarehouseUnavailable, connect, connection_environment
 from warehouse.events import pipeline_run
+from warehouse.lock import alone
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP)
@@ -34,6 +35,16 @@ def run_recorded(pipeline_id: str, words: list[str]) -> int:
         if status:
             run.status = "interrupted" if status == 128 + signal.SIGINT else "failed"
     return status
+
+
+def run_alone(name: str, words: list[str]) -> int:
+    """Run the command `words` under the pipeline's lock, waiting for it; return its exit status as `run_recorded` does.
+
+    Raises WarehouseUnavailable without a server, or where the lock does not become free.
+    """
+    os.environ.update(connection_environment())
+    with connect(autocommit=True) as connection, alone(connection, name):
+        return _run(words)
 
 
 def _connect_with_tables() -> psycopg.Connection:

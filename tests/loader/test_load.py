@@ -312,6 +312,8 @@ def test_two_loads_of_one_source_stay_apart(loader: Any, write_set: WriteSet, mo
         said = loader.fails("load", write_set())
         assert "expected no other load of 'synthetic', found one under way" in said
         assert f"server process {loader.connection.info.backend_pid}" in said
+    refused = loader.rows("select status, mode, error from raw_staging.load_batches")
+    assert refused == [("failed", "replace", said.removeprefix("load: ").strip())]
     loader.succeeds("load", write_set())
 
 

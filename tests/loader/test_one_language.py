@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from loader.files import InputFile
-from loader.fill import TableInput, Target, fill_as_is, fill_checked, fill_table
+from loader.fill import TableInput, Target, create_empty, fill_as_is, fill_checked, fill_table
 from loader.ledger import Origin, RejectLog, start_batch
 from loader.load import prepare_session
 from loader.partition import partition_target, staged_target
@@ -90,6 +90,7 @@ class Warehouse:
         """Return the rows in the table and the lines rejected; None where the fast way gave up."""
         rejects = "delete from raw_staging.rejected_rows where batch_id = %s returning line_number"
         with self.connection.transaction(force_rollback=True), RejectLog(self.connection, self._batch_id) as log:
+            create_empty(self.connection, target)
             counts = fill(self.connection, source, target, *([] if fill is fill_as_is else [log]))
             if counts is None:
                 return None

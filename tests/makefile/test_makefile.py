@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ SETTINGS = {
     "remove": ("SOURCE",),
     "dbt-build": ("SELECT", "FULL", "DBT_TARGET_PATH"),
     "tick": ("GENERATED", "DAYS", "UNTIL", "TICK_ROWS"),
+    "_tick": ("GENERATED", "DAYS", "UNTIL", "TICK_ROWS"),
     "psql": ("ROLE", "SQL"),
     "up": ("DATA",),
     "serve": ("DETACH",),
@@ -132,6 +134,29 @@ def test_the_pipelines_commands_run_in_such_a_clone(clone: Path, make: Make) -> 
         "psql", "SQL=select 'a''b$$c', count(*) from raw_staging.api_requests where source = 'synthetic'"
     ).stdout
     assert "PostgreSQL stopped" in make("stop").stderr
+
+
+def test_two_at_once_wait_for_each_other_and_both_succeed(clone: Path, make: Make, tmp_path: Path) -> None:
+    """Builds share a folder of results and the tables of the models; ticks the day to reach as well."""
+    data = tmp_path / "data"
+    make("generate", "ROWS=2000", TOKENSCOPE_DATA_DIR=str(data))
+    make("load", TOKENSCOPE_DATA_DIR=str(data))
+    try:
+        with ThreadPoolExecutor() as pool:
+            both = [
+                pool.submit(make, *words, TOKENSCOPE_DATA_DIR=str(data)) for words in (["dbt-build"], ["dbt-build"])
+            ]
+            builds = sorted((one.result().stderr for one in both), key=lambda said: "waiting for" in said)
+            both = [pool.submit(make, "tick", "TICK_ROWS=10", TOKENSCOPE_DATA_DIR=str(data)) for _ in range(2)]
+            ticks = sorted((one.result().stderr for one in both), key=lambda said: "waiting for" in said)
+        for first, second in (builds, ticks):
+            assert "waiting for" not in first
+            assert re.search(r"(dbt-build|tick): waiting for \1 \(process [0-9]+ on ", second)
+            assert "0 of them failed" in first and "0 of them failed" in second
+        days = "SQL=select count(*), max(last_day) from raw_staging.live_batches"
+        assert re.search(r"3 \| 2026-01-02", make("psql", days, TOKENSCOPE_DATA_DIR=str(data)).stdout)
+    finally:
+        make("stop", TOKENSCOPE_DATA_DIR=str(data))
 
 
 def test_a_data_folder_with_a_space_and_a_quote_is_used(make: Make, tmp_path: Path) -> None:

@@ -86,8 +86,8 @@ def test_file_in_the_inbox_starts_a_run_whose_failure_ends_nothing(stack: Any, t
 
 def test_two_runs_wait_for_each_other(stack: Any) -> None:
     holder = (
-        "import sys\nfrom pipeline.lock import run_lock\n"
-        "with run_lock():\n print('held', flush=True)\n sys.stdin.read()"
+        "import sys\nfrom pipeline.steps import run_lock\n"
+        "with run_lock('daily'):\n print('held', flush=True)\n sys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", holder],
@@ -99,7 +99,7 @@ def test_two_runs_wait_for_each_other(stack: Any) -> None:
     ) as first:
         assert first.stdout is not None and first.stdin is not None
         assert first.stdout.readline() == "held\n"
-        waiting = "import os\nfrom pipeline.lock import run_lock\nwith run_lock():\n print('mine')"
+        waiting = "import os\nfrom pipeline.steps import run_lock\nwith run_lock('work'):\n print('mine')"
         with subprocess.Popen(
             [sys.executable, "-c", waiting],
             cwd=stack.repository,
@@ -109,7 +109,7 @@ def test_two_runs_wait_for_each_other(stack: Any) -> None:
             text=True,
         ) as second:
             assert second.stderr is not None
-            assert "another run is under way" in second.stderr.readline()
+            assert second.stderr.readline().startswith(f"work: waiting for daily (process {first.pid} on ")
             assert second.poll() is None
             first.stdin.close()
             out, _ = second.communicate(timeout=HANG_S)
@@ -118,7 +118,8 @@ def test_two_runs_wait_for_each_other(stack: Any) -> None:
 
 def test_lock_of_a_killed_run_is_free(stack: Any) -> None:
     code = (
-        "import os, signal\nfrom pipeline.lock import run_lock\nwith run_lock():\n os.kill(os.getpid(), signal.SIGKILL)"
+        "import os, signal\nfrom pipeline.steps import run_lock\n"
+        "with run_lock('work'):\n os.kill(os.getpid(), signal.SIGKILL)"
     )
     for _ in range(2):
         result = subprocess.run(
