@@ -29,6 +29,7 @@ TICKS_NAME = "ticks"
 COMPLETE_NAME = "complete.json"  # in the hidden folder: all its ticks are whole, and this is the command that made them
 DAILY_TABLES = {"users", "models", "dates", "api_requests"}
 Command = dict[str, object]  # the options of a run, as JSON values
+COMMAND_NAMES = {"days", "until", "rows"}
 STATE_TABLES = ("users", "models")  # what the next day derives from
 
 
@@ -117,15 +118,32 @@ def publish_ticks(folder: Path, command: Command) -> None:
 def finish_publishing(folder: Path) -> Command | None:
     """Rename what a run that had begun to publish left in the hidden folder; return its command, None without one."""
     pending = folder / TICKS_NAME / PARTIAL_NAME
-    try:
-        command: Command = json.loads((pending / COMPLETE_NAME).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    command = _noted_command(pending / COMPLETE_NAME)
+    if command is None:
         return None
     for tick in sorted(path for path in pending.iterdir() if path.is_dir()):
         tick.replace(folder / TICKS_NAME / tick.name)
     (pending / COMPLETE_NAME).unlink()
     shutil.rmtree(pending)
     return command
+
+
+def _noted_command(file: Path) -> Command | None:
+    """Return the command that a killed run noted in `file`, None without one. Raises GenerationError for no such note.
+
+    A power cut can leave it empty, and then what lies beside it as well: those ticks are made again, not published.
+    """
+    try:
+        command = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (ValueError, RecursionError) as error:
+        command = error
+    if isinstance(command, dict) and command.keys() == COMMAND_NAMES:
+        return command
+    found = " ".join(f"{command}".split())[:80] or "nothing"
+    expected = "the note of a run that was killed while it published its days"
+    raise _refusal(expected, found, file, f"remove the folder {file.parent}, its days are made again")
 
 
 def _tick_tables(tick: Path, place: dict[str, object]) -> dict[str, TableFile]:

@@ -455,6 +455,25 @@ def test_run_killed_while_publishing_is_finished_by_the_same_command(folder, tmp
     assert len(list((folder / "ticks").iterdir())) == 3
 
 
+@pytest.mark.parametrize("note", [b"", b"{", b"[]", b"\xff\xfe", b'{"days": 1}', b"[" * 100_000])
+def test_a_corrupt_note_of_a_killed_run_is_refused_in_one_line(folder, capsys, note):
+    assert go_on(folder) == 0
+    partial = folder / "ticks" / PARTIAL_NAME
+    partial.mkdir()
+    (folder / "ticks" / "2026-01-01").rename(partial / "2026-01-01")
+    (partial / COMPLETE_NAME).write_bytes(note)
+    before = contents(folder)
+    capsys.readouterr()
+    for command in (go_on, generate):
+        assert command(folder, *(["--seed", "8"] if command is generate else [])) == 1
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert f" in {partial / COMPLETE_NAME}; remove the folder {partial}," in said
+    assert {name: octets for name, octets in contents(folder).items() if name in before} == before
+    shutil.rmtree(partial)  # as it says
+    assert go_on(folder) == 0
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [
