@@ -19,7 +19,8 @@ from loader.copy import copy_csv_blocks, copy_record_batches, progress_bar
 from loader.errors import LoadError
 from loader.files import InputFile
 from loader.kinds import Column
-from loader.ledger import Counts, RejectLog, commit_lazily
+from loader.ledger import Counts, commit_lazily
+from loader.rejects import RejectLog
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -96,7 +97,8 @@ def check_reject_ratio(source: TableInput, counts: Counts, limit: float, rejects
     if counts.rejected > limit * counts.read:
         raise LoadError(
             f"{source.file.path}: expected at most {limit:.2%} of the rows to be rejected, found "
-            f"{counts.rejected:,} of {counts.read:,}, {rejects.example}; correct them or raise --max-reject-ratio"
+            f"{counts.rejected:,} of {counts.read:,}, {rejects.example} ({rejects.where(counts.rejected)}); "
+            "correct them or raise --max-reject-ratio"
         )
 
 

@@ -1,21 +1,18 @@
-"""The loader's own records: load_batches, rejected_rows, and the lock that keeps two loads of one source apart."""
+"""The loader's own records: load_batches, and the lock that keeps two loads of one source apart."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from loader.errors import AttemptFailed, LoadError, encodable
-from loader.rows import Reject
-from loader.schema import OWNER
 
 _LOCK_SPACE = 7_460_002  # first half of the advisory lock's key; the second is the source
 _LOCK_WAIT_S = 3.0  # a killed load's server process may need a moment to notice
@@ -167,39 +164,6 @@ def refusal_recorded(connection: psycopg.Connection, origin: Origin, mode: str) 
         raise
 
 
-class RejectLog:
-    """Writes rejected_rows over a connection of its own, opened on the first, so that they outlive a failed load."""
-
-    def __init__(self, connection: psycopg.Connection, batch_id: int) -> None:
-        """Log for `batch_id`, on the server of `connection`."""
-        self._main = connection
-        self._own: psycopg.Connection | None = None
-        self._batch_id = batch_id
-        self.example = ""
-
-    def __enter__(self) -> RejectLog:
-        """Return itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the log's connection."""
-        if self._own is not None:
-            self._own.close()
-
-    def write(self, file_name: str, rejects: Iterable[Reject]) -> int:
-        """Append rejects of the named file; return how many. Texts are shortened where they are very long."""
-        if self._own is None:
-            self._own = _twin(self._main)
-        statement = "copy raw_staging.rejected_rows (batch_id, file_name, line_number, row_text, reason) from stdin"
-        count = 0
-        with self._own.cursor() as cursor, cursor.copy(statement) as copy:
-            for line_number, text, reason in rejects:
-                self.example = self.example or f"the first in line {line_number}: {storable(reason, 200)}"
-                copy.write_row((self._batch_id, file_name, line_number, storable(text), storable(reason)))
-                count += 1
-        return count
-
-
 def storable(text: str, limit: int = 4000) -> str:
     """Return `text` as PostgreSQL can store it: undecodable bytes and NUL escaped, the end cut off beyond `limit`."""
     kept = encodable(text[:limit]).replace("\0", "\\x00")
@@ -219,13 +183,6 @@ def status_lines(connection: psycopg.Connection, limit: int = 20) -> list[str]:
     table = [names, *([str(value) for value in row] for row in rows)]
     widths = [max(len(line[i]) for line in table) for i in range(len(names))]
     return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in table]
-
-
-def _twin(connection: psycopg.Connection) -> psycopg.Connection:
-    """Return a second connection to the same server, as the owner."""
-    twin = psycopg.connect(connection.info.dsn, password=connection.info.password or None, autocommit=True)
-    twin.execute(sql.SQL("set role {}").format(sql.Identifier(OWNER)))
-    return twin
 
 
 def _scalar(connection: psycopg.Connection, statement: str, values: list[Any]) -> Any:

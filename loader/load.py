@@ -17,7 +17,6 @@ from loader.ledger import (
     NO_SPAN,
     Counts,
     Origin,
-    RejectLog,
     Span,
     commit_lazily,
     finish_batch,
@@ -38,6 +37,7 @@ from loader.partition import (
     staged_target,
     swap_in,
 )
+from loader.rejects import RejectLog, forget_old_rejects
 from loader.schema import OWNER, ensure_schema
 from warehouse.lock import alone
 
@@ -95,6 +95,7 @@ def loading(connection: psycopg.Connection, origin: Origin, mode: str) -> Iterat
 def attempt(connection: psycopg.Connection, origin: Origin, mode: str) -> Iterator[Attempt]:
     """Record an attempt; on any failure mark its batch failed and remove what it built."""
     batch_id = start_batch(connection, origin, mode)
+    forget_old_rejects(connection)
     with RejectLog(connection, batch_id) as rejects:
         batch = Attempt(batch_id, rejects)
         try:
@@ -173,7 +174,7 @@ def loaded_text(batch: Attempt) -> str:
     """Return what a finished attempt loaded and rejected."""
     counts = batch.counts
     small = "".join(f", {rows:,} {table}" for table, rows in batch.small_rows.items())
-    where = f" (see raw_staging.rejected_rows, {batch.rejects.example})" if counts.rejected else ""
+    where = f" ({batch.rejects.where(counts.rejected)}, {batch.rejects.example})" if counts.rejected else ""
     return f"{counts.loaded:,} api_requests{small} loaded, {counts.rejected:,} rejected{where}"
 
 

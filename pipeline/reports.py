@@ -9,6 +9,8 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.rows import class_row
 
+from loader.rejects import KEPT_DAYS, KEPT_ROWS
+
 _BATCH: LiteralString = """
 select
     batch_id, source, status, rows_read, rows_loaded, rows_rejected, first_requested_at, last_requested_at,
@@ -19,13 +21,10 @@ order by batch_id desc
 limit 1
 """
 _REASONS: LiteralString = """
-select
-    split_part(reason, ', found', 1) as expected, count(*), min(line_number),
-    (array_agg(reason order by line_number))[1]
-from raw_staging.rejected_rows
+select expected, row_count, first_line, example
+from raw_staging.rejected_reasons
 where batch_id = %s
-group by 1
-order by 2 desc, 1
+order by row_count desc, expected
 limit 20
 """
 
@@ -73,5 +72,12 @@ def report_text(name: str, result: str, said: str, batch: Batch | None, rejected
         for _, count, line, reason in rejected:
             lines.append(f"rejected  {count:,} rows, the first in line {line}: {reason[:300]}")
         if rejected:
-            lines.append(f"          every one: raw_staging.rejected_rows, batch_id {batch.batch_id}")
+            lines.append(f"          {_where(batch)}")
     return "\n".join([*lines, *(f"said      {line}" for line in said.splitlines())]) + "\n"
+
+
+def _where(batch: Batch) -> str:
+    place = f"raw_staging.rejected_rows, batch_id {batch.batch_id}, for {KEPT_DAYS} days"
+    if batch.rows_rejected <= KEPT_ROWS:
+        return f"every one: {place}"
+    return f"the first of them: {place}; every one is a line of the file, which is beside this report"

@@ -11,10 +11,12 @@ from typing import Any
 import psycopg
 
 from warehouse.events import EVENTS_OWNER
+from warehouse.keeping import forget_old_dbt_runs
 
 EXPECTED_FRESHNESS_HOURS = 24  # when dbt's source freshness warns
 _DBT_PREFIX = "DBT_ENV_CUSTOM_ENV_"  # dbt notes such variables in its artifacts, without the prefix
 RUN_VARIABLE = f"{_DBT_PREFIX}TOKENSCOPE_RUN"
+MESSAGE_CHARACTERS = 4_000
 FAILED = ("error", "fail", "runtime error")
 RAW_TABLE = "raw_staging.api_requests"
 _NOT_STORED = ("view", "ephemeral")  # a view is as fresh as what it reads
@@ -76,6 +78,7 @@ def record_dbt_results(connection: psycopg.Connection, target: Path, run_id: str
             return f"dbt run {invocation_id} is recorded already"
         _insert_results(connection, invocation_id, results)
         _insert_freshness(connection, pipeline_id, invocation_id, tables)
+        forget_old_dbt_runs(connection)
     return f"dbt run {invocation_id}: {len(results):,} results recorded, {run[-1]:,} of them failed"
 
 
@@ -116,7 +119,7 @@ def _result(entry: dict[str, Any], node: dict[str, Any]) -> Result:
         status=entry["status"],
         seconds=entry["execution_time"],
         failures=entry["failures"],
-        message=entry["message"],
+        message=entry["message"] and entry["message"][:MESSAGE_CHARACTERS],
         executed_at=timing.get("execute", {}).get("completed_at"),
     )
 

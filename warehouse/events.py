@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 import psycopg
 
 from warehouse.connection import WarehouseUnavailable
+from warehouse.keeping import forget_old_events
 
 Connect = Callable[[], psycopg.Connection]
 EVENTS_OWNER = "portfolio_owner"
@@ -94,6 +95,7 @@ class _Recorder:
             with connection.transaction():
                 _close_killed_runs(connection, self._run.pipeline_id)
                 _insert_start(connection, self._run)
+                forget_old_events(connection)
         except BaseException:
             connection.close()
             raise

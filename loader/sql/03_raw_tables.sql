@@ -154,6 +154,33 @@ create table if not exists raw_staging.rejected_rows (
 );
 create index if not exists rejected_rows_batch on raw_staging.rejected_rows (batch_id);
 comment on table raw_staging.rejected_rows is
-'One row per row of a file that could not be loaded, as read; line_number counts from 1, the header included';
+'The first rows of a file that could not be loaded, as read; line_number counts from 1, the header included. The newest
+loads only: see loader/rejects.py';
+
+do $$
+begin
+    if to_regclass('raw_staging.rejected_reasons') is null then
+        create table raw_staging.rejected_reasons (
+            batch_id bigint not null references raw_staging.load_batches,
+            file_name text not null,
+            expected text not null,
+            row_count bigint not null check (row_count > 0),
+            first_line bigint not null,
+            example text not null,
+            primary key (batch_id, file_name, expected)
+        );
+        -- Before there were limits every rejected row was kept.
+        insert into raw_staging.rejected_reasons
+        select
+            batch_id, file_name, left(split_part(reason, ', found', 1), 300), count(*), min(line_number),
+            left((array_agg(reason order by line_number))[1], 300)
+        from raw_staging.rejected_rows
+        group by 1, 2, 3;
+    end if;
+end
+$$;
+comment on table raw_staging.rejected_reasons is
+'One row per load, file and what was expected: how many rows could not be loaded for it, kept for ever';
+comment on column raw_staging.rejected_reasons.example is 'The reason of the first such row, in full';
 
 reset role;

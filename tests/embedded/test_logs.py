@@ -6,11 +6,14 @@ import os
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from embedded.logs import KEPT, LIMIT_AGE_S, rotate
+from embedded.proxy import free_port, traefik_program, write_configuration
 from embedded.supervisor import Program, Supervisor
 
 DEADLINE_S = 60
@@ -89,3 +92,51 @@ def test_a_log_whose_writer_is_another_program_goes_on(tmp_path: Path, monkeypat
         rotate(log, time.time())
         subprocess.run(["echo", "after"], stdout=output, check=True)
     assert log.read_bytes() == b"after\n"
+
+
+def ask(port: int, path: str) -> bool:
+    """Return whether the proxy answers, whatever it says."""
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=DEADLINE_S)
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def test_the_real_proxy_writes_on_after_its_log_was_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its access log alone reached gigabytes: it was moved on at the next start only."""
+    monkeypatch.setattr("embedded.logs.LIMIT_BYTES", 100_000)
+    monkeypatch.setattr("embedded.supervisor.LOGS_EVERY_S", 0.0)
+    port = free_port("127.0.0.1")
+    command = [traefik_program(), f"--configFile={write_configuration(tmp_path / 'traefik', f'127.0.0.1:{port}')}"]
+    environment = {
+        **os.environ,
+        "DOMAIN": "localhost",
+        "PUBLIC": "1",
+        "HTTPS_PORT": "",
+        "SITE_URL": "http://127.0.0.1:1",
+    }
+    supervisor = Supervisor([Program("traefik", command, environment, tmp_path)], tmp_path / "logs", print)
+    log = supervisor.log_of("traefik")
+    supervisor.start()
+    try:
+        deadline = time.monotonic() + DEADLINE_S
+        while not ask(port, "first"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        while not (tmp_path / "logs" / f"traefik.log.{KEPT}").exists():
+            assert time.monotonic() < deadline
+            for _ in range(50):
+                ask(port, "x" * 4_000)
+            supervisor.check()
+        assert log.stat().st_size < 2_000_000
+        written = log.stat().st_size
+        while b"/after-the-move" not in log.read_bytes():
+            assert time.monotonic() < deadline
+            ask(port, "after-the-move")
+        assert log.stat().st_size > written
+        assert b"\0" not in log.read_bytes()
+    finally:
+        supervisor.stop()

@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 
 from loader.files import InputFile
 from loader.fill import TableInput, Target, create_empty, fill_as_is, fill_checked, fill_table
-from loader.ledger import Origin, RejectLog, start_batch
+from loader.ledger import Origin, start_batch
 from loader.load import prepare_session
 from loader.partition import partition_target, staged_target
+from loader.rejects import RejectLog
 from loader.sources import azure_llm, burstgpt, litellm, synthetic
 from loader.sources.adapter import Context
 from loader.tables import TABLES

@@ -74,6 +74,18 @@ def test_bad_file_is_put_aside_with_its_reasons_and_stops_no_other(stack: Any) -
     assert stack.rows(COUNT) == [(10, 10)]
 
 
+def test_report_of_a_wrong_file_says_where_every_refused_line_is(stack: Any) -> None:
+    path = stack.drop("wrong.csv", range(1_200))
+    path.write_text(path.read_text().replace(":07.5,", ":07.5,many"))
+    assert stack.run("inbox").returncode == 1
+    text = report(stack, "failed", "wrong.csv")
+    assert "rejected  1,200 rows, the first in line 2: " in text
+    assert "the first of them: raw_staging.rejected_rows, batch_id 1, for 90 days" in text
+    assert "every one is a line of the file, which is beside this report" in text
+    (kept,) = (stack.root / "inbox" / "failed").glob("*-wrong.csv")
+    assert kept.read_text().count("many") == 1_200
+
+
 def test_trace_without_a_calendar_takes_its_epoch_from_the_settings(stack: Any) -> None:
     text = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n61,ChatGPT,3,4,7,API log\n"
     for name, settings in (("a.csv", {}), ("b.csv", {"BURSTGPT_EPOCH": "2023-03-06T00:00:00Z"})):
