@@ -46,7 +46,7 @@ DBT_BUILD := $(DBT_COLORS) $(ALONE) dbt-build -- $(RECORDED) dbt-build --record-
 	--exclude-resource-type unit_test --warn-error-options '{"error": ["NoNodesForSelectionCriteria", "NothingToDo"]}'
 # What is written in the clone is for its owner's eyes, as is the data folder.
 PRIVATE := dbt_project/target dbt_project/logs frontend/dist
-SLOW_TESTS := tests/makefile tests/pipeline tests/scripts tests/fuzz tests/loader/test_one_language.py \
+SLOW_TESTS := tests/places tests/makefile tests/pipeline tests/scripts tests/fuzz tests/loader/test_one_language.py \
 	tests/dbt_project/test_added_files.py tests/dbt_project/test_data_tests.py tests/dbt_project/test_incremental.py
 RUNTIME := .venv/.installed-runtime
 DEV := .venv/.installed-dev
@@ -157,11 +157,11 @@ metabase-password: ## Give Metabase's admin the password of secrets/metabase_adm
 pins: ## Ask the registries for the digests behind the image tags, rewrite the pins, show the difference (CHECK=1: only show)
 	@stack/pins.sh $(if $(CHECK),--check)
 
-backup: ## Dump both databases to backups/
-	@stack/backup.sh
+backup: ## Back up to backups/ what holds the data: the stack where it is up, else the embedded PostgreSQL
+	@stack/data.sh backup
 
-restore: ## Put a backup in place of the current databases: FROM=backups/...
-	@stack/restore.sh "$$FROM"
+restore: ## Put a backup in place of the data it is of, once it is proven whole: FROM=backups/...
+	@stack/data.sh restore "$$FROM"
 
 upgrade-check: ## Build the images aside and say whether `make up` is a safe step from what runs now
 	@stack/upgrade-check.sh

@@ -1,18 +1,19 @@
-"""Command line of the warehouse: `python -m warehouse exec | run | alone | psql | record-dbt | summary`."""
+"""Command line of the warehouse: `python -m warehouse exec | run | alone | psql | record-dbt | summary | backup | ...`."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 import uuid
 from pathlib import Path
 
 import psycopg
 
+from warehouse.backup import run_backup, run_restore
 from warehouse.connection import WarehouseUnavailable, connect, connection_environment
 from warehouse.dbt_results import RUN_VARIABLE, DbtResultsError, record_dbt_results
+from warehouse.programs import program
 from warehouse.run import run_alone, run_recorded
 from warehouse.selection import hint
 from warehouse.summary import summary_text
@@ -48,6 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
     only.add_argument("name", metavar="NAME", help="what to call it to others who wait for its end")
     record = commands.add_parser("record-dbt", help="store the results of the latest dbt run in ops.dbt_results")
     record.add_argument("--target", type=Path, default=DBT_TARGET, metavar="DIR", help="default: %(default)s")
+    commands.add_parser("backup", help="dump the database into backups/<UTC time>, restore that beside it, compare")
+    restored = commands.add_parser("restore", help="put the database of a backup in the place of the current one")
+    restored.add_argument("folder", type=Path, metavar="FOLDER", help="a folder that backup has made")
     words = sys.argv[1:] if arguments is None else arguments
     known = words[: words.index("--")] if words[:1] in (["run"], ["alone"]) and "--" in words else words
     options = parser.parse_args(words[:1] if words[:1] in (["exec"], ["psql"]) else known)
@@ -56,6 +60,10 @@ def main(arguments: list[str] | None = None) -> int:
             with connect() as connection:
                 print(summary_text(connection))
             return 0
+        if options.command == "backup":
+            return run_backup()
+        if options.command == "restore":
+            return run_restore(options.folder)
         if options.command == "record-dbt":
             return record_dbt(options.target)
         if options.command in ("run", "alone"):
@@ -67,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
             return run_and_record_dbt(options.pipeline_id, following, options.record_dbt)
         command = words[2:] if words[1:2] == ["--"] else words[1:]
         if options.command == "psql":
-            command = [psql_program(), *command]
+            command = [program("psql"), *command]
         if not command:
             parser.error("exec: expected a command, as in `exec -- dbt build`")
         return replace_process(command)
@@ -101,19 +109,6 @@ def record_dbt(target: Path, run_id: str | None = None) -> int:
         advice = "run `python -m loader init`" if is_absent else "correct that on the server and run it again"
         print(f"record-dbt: expected to write the tables of ops, found: {cause}; {advice}", file=sys.stderr)
     return 1
-
-
-def psql_program() -> str:
-    """Return the psql to use: the wheel's, which knows the server's version, else the one on the path."""
-    try:
-        from embedded.errors import EmbeddedPostgresError
-        from embedded.postgres import binary
-    except ImportError:
-        return shutil.which("psql") or "psql"
-    try:
-        return str(binary("psql"))
-    except EmbeddedPostgresError:
-        return shutil.which("psql") or "psql"
 
 
 def replace_process(words: list[str]) -> int:

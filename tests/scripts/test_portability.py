@@ -100,6 +100,39 @@ def test_restore_refuses_a_damaged_backup(workplace: Workplace, damage: str) -> 
     assert "pg_restore -U" not in workplace.docker_calls.read_text()
 
 
+def add_embedded(workplace: Workplace) -> None:
+    """Put a cluster beside the scripts, and a Python that says how it was called."""
+    for path in (".data/postgres/PG_VERSION", ".venv/bin/python"):
+        (workplace.folder / path).parent.mkdir(parents=True, exist_ok=True)
+    (workplace.folder / ".data/postgres/PG_VERSION").write_text("18\n")
+    (workplace.folder / ".venv/bin/python").write_text('#!/bin/sh\necho "python $*"\n')
+    (workplace.folder / ".venv/bin/python").chmod(0o755)
+
+
+def test_a_backup_is_of_the_stack_where_it_is_up_else_of_what_is_here(workplace: Workplace) -> None:
+    assert "2 databases" in succeed(workplace.run("stack/data.sh", "backup")).stderr
+    assert "run 'make up' first" in workplace.run("stack/data.sh", "backup", DOCKER_EMPTY="1").stderr
+    add_embedded(workplace)
+    assert "2 databases" in succeed(workplace.run("stack/data.sh", "backup")).stderr
+    for variables in ({"DOCKER_EMPTY": "1"}, {"PGHOST": "db.example"}):
+        assert succeed(workplace.run("stack/data.sh", "backup", **variables)).stdout == "python -m warehouse backup\n"
+
+
+def test_a_backup_is_restored_to_where_it_is_from(workplace: Workplace) -> None:
+    backup = take_backup(workplace)
+    embedded = workplace.folder / "backups" / "embedded copy"
+    embedded.mkdir()
+    (embedded / "SHA256SUMS").write_text("0  tokenscope.dump\n")
+    result = workplace.run("stack/data.sh", "restore", str(embedded))
+    assert result.returncode == 1 and "run 'make setup' first" in result.stderr
+    add_embedded(workplace)
+    said = succeed(workplace.run("stack/data.sh", "restore", str(backup))).stderr
+    assert f"restore: tokenscope is that of {backup}" in said
+    said = succeed(workplace.run("stack/data.sh", "restore", str(embedded))).stdout
+    assert said == f"python -m warehouse restore -- {embedded}\n"
+    assert workplace.run("stack/data.sh", "restore").returncode == 2
+
+
 def test_restore_without_a_folder_lists_the_backups(workplace: Workplace) -> None:
     backup = take_backup(workplace)
     result = workplace.run("stack/restore.sh")
