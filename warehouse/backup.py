@@ -30,6 +30,8 @@ DUMP, TABLES, VERSIONS, SUMS = "tokenscope.dump", "tables.txt", "versions.txt", 
 _ADMIN_DATABASE = "postgres"
 _LOCK = 7_460_005  # of that database, which no load or build connects to
 _SWAP_TRIES = 100
+OLDEST_SERVER = 170_000
+"""What pg_restore 18 sends is unknown to older ones (transaction_timeout)."""
 _REPOSITORY = Path(__file__).resolve().parent.parent
 ROLES = "create role portfolio_owner nologin", "create role portfolio_reader login"
 
@@ -245,6 +247,11 @@ def _chosen() -> tuple[str, str]:
     os.environ.update(connection_environment())
     with connect() as connection:
         info = connection.info
+        if info.server_version < OLDEST_SERVER:
+            raise BackupError(
+                f"expected PostgreSQL {OLDEST_SERVER // 10_000} or later, found {info.server_version // 10_000}, "
+                "whose own pg_dump and pg_restore are what to use"
+            )
         place = f"the server {info.host}" if is_own else "the embedded PostgreSQL"
         return info.dbname, f"database {info.dbname} of {place}"
 

