@@ -1,4 +1,4 @@
-"""Command line of the warehouse: `python -m warehouse exec | run | alone | psql | record-dbt | summary | backup | ...`."""
+"""Command line of the warehouse: `python -m warehouse exec | run | alone | psql | summary | backup | restore | ...`."""
 
 from __future__ import annotations
 
