@@ -8,12 +8,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 group=${INBOX_GROUP:-10001}
-formats="azure-llm burstgpt litellm"
+formats=(azure-llm burstgpt litellm)
 
-mkdir -p inbox/done inbox/failed backups/scheduled
-for format in $formats; do mkdir -p "inbox/$format"; done
+mkdir -p backups/scheduled inbox/done inbox/failed "${formats[@]/#/inbox/}"
 # Folders that somebody else made are left as they are, and nobody gets a folder elsewhere by a link.
-for folder in inbox inbox/done inbox/failed $(printf 'inbox/%s ' $formats); do
+for folder in inbox inbox/done inbox/failed "${formats[@]/#/inbox/}"; do
     [ ! -L "$folder" ] || {
         echo "folders: expected the folder $folder, found a link; remove it and run again" >&2
         exit 1
