@@ -46,8 +46,9 @@ DBT_BUILD := $(DBT_COLORS) $(ALONE) dbt-build -- $(RECORDED) dbt-build --record-
 	--exclude-resource-type unit_test --warn-error-options '{"error": ["NoNodesForSelectionCriteria", "NothingToDo"]}'
 # What is written in the clone is for its owner's eyes, as is the data folder.
 PRIVATE := dbt_project/target dbt_project/logs frontend/dist
-SLOW_TESTS := tests/faults tests/fuzz tests/makefile tests/pipeline tests/places tests/scripts tests/loader/test_one_language.py \
-	tests/dbt_project/test_added_files.py tests/dbt_project/test_data_tests.py tests/dbt_project/test_incremental.py
+SLOW_TESTS := tests/extremes tests/faults tests/fuzz tests/makefile tests/pipeline tests/places tests/scripts \
+	tests/loader/test_one_language.py tests/dbt_project/test_added_files.py tests/dbt_project/test_data_tests.py \
+	tests/dbt_project/test_incremental.py
 RUNTIME := .venv/.installed-runtime
 DEV := .venv/.installed-dev
 

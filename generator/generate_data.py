@@ -13,7 +13,7 @@ if __package__ in (None, ""):  # run as a script: find the package, and let none
 
 from generator.folder import GenerationError, held_for_writing
 from generator.goal import towards_goal
-from generator.manifest import MANIFEST_NAME, PARTIAL_NAME, TableFile, is_up_to_date, listed_files
+from generator.manifest import MANIFEST_NAME, MOST_DAYS, PARTIAL_NAME, TableFile, is_up_to_date, listed_files
 from generator.options import LATEST_END, Continuation, Job, build_parser, checked_continuation, checked_job
 from generator.ticks import Chain, Command, finish_publishing, read_chain, tick_folders
 from warehouse.unexpected import guarded
@@ -49,10 +49,11 @@ def run_continuation(job: Continuation) -> str:
         last = chain.next_day - timedelta(days=1)
         if finished == command and job.goal is None:
             return f"finished what a killed run of this command had written: {job.folder} reaches {last}"
-        days_to_write(job, last)  # before a goal is noted that cannot be reached
+        first = date.fromisoformat(chain.arguments.start)
+        days_to_write(job, first, last)  # before a goal is noted that cannot be reached
         if job.goal is not None:
             job = towards_goal(job, job.goal, last)
-        count = days_to_write(job, last)
+        count = days_to_write(job, first, last)
         if count <= 0:
             return f"up to date: {job.folder} reaches {last}"
         ticks = _write_ticks(job, chain, count, command)
@@ -64,13 +65,17 @@ def run_continuation(job: Continuation) -> str:
     )
 
 
-def days_to_write(job: Continuation, last: date) -> int:
-    """Return how many days after `last` the job asks for. Raises GenerationError for days beyond the calendar."""
+def days_to_write(job: Continuation, first: date, last: date) -> int:
+    """Return how many days after `last` the job asks for.
+
+    Raises GenerationError for days beyond the calendar, or beyond the longest set that begins on `first`.
+    """
     count = (job.days or 0) if job.until is None else (job.until - last).days
-    if count > (LATEST_END - last).days:
+    end = min(LATEST_END, first + timedelta(days=MOST_DAYS - 1))
+    if count > (end - last).days:
         option = "--days" if job.until is None else "--until"
         raise GenerationError(
-            f"cannot continue the data set: expected days up to {LATEST_END}, found {count:,} days after {last} in "
+            f"cannot continue the data set: expected days up to {end}, found {count:,} days after {last} in "
             f"{option}; ask for fewer"
         )
     return count

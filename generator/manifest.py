@@ -14,7 +14,7 @@ MANIFEST_NAME = "manifest.json"
 PARTIAL_NAME = ".partial"  # a folder that holds files until they are whole
 MANIFEST_FORMAT = 1
 SOURCE = "synthetic"
-MOST_DAYS = 46_751  # from 1973 to 2100
+MOST_DAYS = 7_305  # twenty years, ticks included, which the loader takes
 PROFILE = "default"  # the set of distributions in distributions.py
 
 

@@ -13,7 +13,7 @@ from loader.errors import LoadError
 from loader.fill import Target, check_reject_ratio, create_empty, fill_table
 from loader.ledger import Span, commit_lazily, finish_batch, live_batches
 from loader.load import ADDED, Attempt, Load, Policy, attempt, loaded_text, replace_source
-from loader.partition import PARENT, SCHEMA, add_rows, column_names, current_partition, staged_name
+from loader.partition import PARENT, SCHEMA, add_rows, column_names, current_partition, staged_requests_target
 from warehouse.lock import alone
 
 REPEATED = "rows_repeated"
@@ -40,7 +40,8 @@ def add_file(connection: psycopg.Connection, load: Load, policy: Policy) -> str:
         return replace_source(connection, load, policy)
     start = time.monotonic()
     with attempt(connection, origin, "append") as batch:
-        target = create_empty(connection, _staged(connection, origin.source))
+        columns = tuple(column for column in column_names(connection, PARENT) if column != "source")
+        target = create_empty(connection, staged_requests_target(origin.source, columns))
         with connection.transaction():
             commit_lazily(connection)
             _fill(connection, load, target, policy, batch)
@@ -73,17 +74,3 @@ def _add(connection: psycopg.Connection, target: Target, batch: Attempt, partiti
     )
     finish_batch(connection, batch.batch_id, "done", batch.counts, batch.span)
     return repeated
-
-
-def _staged(connection: psycopg.Connection, source: str) -> Target:
-    """Describe the temporary table for the requests of one file; unlike a generated one it may fill every column."""
-    name = staged_name(PARENT)
-    create = (
-        sql.SQL("drop table if exists {}").format(name),
-        sql.SQL("create temp table {} (like raw_staging.api_requests including defaults including constraints)").format(
-            name
-        ),
-        sql.SQL("alter table {} alter source set default {}").format(name, source),
-    )
-    columns = tuple(column for column in column_names(connection, PARENT) if column != "source")
-    return Target(name, create, columns, ("source", "request_id"))

@@ -26,8 +26,8 @@ examples:
 A load replaces its own source, whole or not at all, and leaves every other alone; --add keeps what the source holds
 and brings the requests that are not there yet. The load of a generated set appends its ticks (days added with
 --continue) as well, each whole or not at all, and only those that are not there yet. Rows that do not fit are in
-raw_staging.rejected_rows with file, line and reason. The server is the one that PGHOST and the other libpq variables
-name, else the embedded one.
+raw_staging.rejected_rows with file, line and reason; so are a log's requests before 2020 or after tomorrow. The server
+is the one that PGHOST and the other libpq variables name, else the embedded one.
 """
 
 

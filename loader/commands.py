@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -42,6 +42,7 @@ from loader.removal import removal_origin, remove_source
 from loader.schema import initialise
 from loader.tables import TABLES
 from loader.ticks import Tick, append_tick, appended_text, loaded_batch
+from loader.window import Window, log_window
 from warehouse.connection import connect
 
 if TYPE_CHECKING:
@@ -146,7 +147,9 @@ def import_log(path: Path, log_format: str, source: str, epoch: datetime | None,
         context = Context(source, file.sha256, epoch)
         load = Load(
             origin=replace(unread, sha256=file.sha256, data_sha256=file.sha256),
-            requests=TableInput(REQUESTS, REQUEST_KEY, file, lambda stream: adapter.read(stream, context)),
+            requests=TableInput(
+                REQUESTS, REQUEST_KEY, file, lambda stream: adapter.read(stream, context), window=_log_window()
+            ),
         )
         return put(connection, load, policy)
 
@@ -179,7 +182,7 @@ def load_status() -> str:
 def _load_of(manifest: Manifest) -> Load:
     return Load(
         origin=_origin(manifest, f"{manifest.directory.resolve().name}/{FILE_NAME}", {"format": "generated"}),
-        requests=_generated(REQUESTS, REQUEST_KEY, manifest.tables[REQUESTS]),
+        requests=_generated_requests(manifest),
         small_tables=tuple(_generated(table, key, manifest.tables[table]) for table, key in SMALL_TABLES.items()),
     )
 
@@ -195,7 +198,7 @@ def _tick_of(manifest: Manifest) -> Tick:
         day=place.day,
         previous_sha256=place.previous_sha256,
         origin=_origin(manifest, f"{TICKS_NAME}/{manifest.directory.resolve().name}/{FILE_NAME}", arguments),
-        requests=_generated(REQUESTS, REQUEST_KEY, manifest.tables[REQUESTS]),
+        requests=_generated_requests(manifest),
         small_tables=tuple(_generated(table, SMALL_TABLES[table], manifest.tables[table]) for table in small),
     )
 
@@ -207,6 +210,15 @@ def _origin(manifest: Manifest, file_name: str, arguments: dict[str, Any]) -> Or
 def _unread(file_name: str, arguments: dict[str, Any]) -> Origin:
     """Return the origin of a data set that has not been read yet."""
     return Origin(SOURCE, file_name, "", "", arguments)
+
+
+def _generated_requests(manifest: Manifest) -> TableInput:
+    requests = _generated(REQUESTS, REQUEST_KEY, manifest.tables[REQUESTS])
+    return replace(requests, window=manifest.window or _log_window())
+
+
+def _log_window() -> Window:
+    return log_window(datetime.now(UTC).date())
 
 
 def _generated(table: str, key: str, file: TableFile) -> TableInput:

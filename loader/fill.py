@@ -21,6 +21,7 @@ from loader.files import InputFile
 from loader.kinds import Column
 from loader.ledger import Counts, commit_lazily
 from loader.rejects import RejectLog
+from loader.window import Window, only_inside
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 class TableInput:
     """One file and the raw table it belongs to; `rows` is what a manifest promises, `key` what must not repeat.
 
-    `columns` are those of a CSV file that the server may read itself, line by line held to their kinds.
+    `columns` are those of a CSV file that the server may read itself, line by line held to their kinds. Where there is
+    a `window`, rows whose requested_at is outside are rejected.
     """
 
     table: str
@@ -42,6 +44,7 @@ class TableInput:
     read: Callable[[BinaryIO], Batches]
     columns: tuple[Column, ...] | None = None
     rows: int | None = None
+    window: Window | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def check_reject_ratio(source: TableInput, counts: Counts, limit: float, rejects
 
 
 def fill_as_is(connection: psycopg.Connection, source: TableInput, target: Target) -> Counts | None:
-    """Fill by copying bytes; return None, with nothing done, where a line is not canonical or the server refuses it.
+    """Fill by copying bytes; return None, with nothing done, where a row is not canonical, outside or refused.
 
     It takes no row that `fill_checked` would not take, and each with the same values.
     """
@@ -115,10 +118,18 @@ def fill_as_is(connection: psycopg.Connection, source: TableInput, target: Targe
             with source.file.stream() as stream, progress_bar(source.file.path.name, source.file.size) as bar:
                 blocks = _counted(canonical_blocks(stream, source.columns), bar)
                 rows = copy_csv_blocks(connection, target.name, target.columns, blocks)
+            if source.window is not None and _has_rows_outside(connection, target, source.window):
+                raise NotCanonical
             _add_primary_key(connection, target)
             return Counts(read=rows, loaded=rows)
     except (NotCanonical, psycopg.DataError, psycopg.IntegrityError):
         return None  # the slower way says which rows, and why
+
+
+def _has_rows_outside(connection: psycopg.Connection, target: Target, window: Window) -> bool:
+    statement = "select exists(select from {} where requested_at < {} or requested_at >= {})"
+    row = connection.execute(sql.SQL(statement).format(target.name, window.start, window.end)).fetchone()
+    return row == (True,)
 
 
 def _counted(blocks: Iterator[bytes], bar: tqdm[Any]) -> Iterator[bytes]:
@@ -159,8 +170,10 @@ def fill_checked(connection: psycopg.Connection, source: TableInput, target: Tar
 @contextmanager
 def _batches(source: TableInput) -> Iterator[tuple[Batches, BinaryIO]]:
     """Read the file by its adapter, which ends before its stream is closed, whatever happens."""
-    with source.file.stream() as stream, closing(source.read(stream)) as batches:
-        yield batches, stream
+    with source.file.stream() as stream:
+        batches = source.read(stream)
+        with closing(only_inside(batches, source.window) if source.window else batches) as judged:
+            yield judged, stream
 
 
 def rejects_at(places: Iterator[int], batches: Iterable[Batch], key: str) -> Iterator[Reject]:

@@ -15,12 +15,15 @@ from loader.errors import LoadError, one_line
 from loader.files import InputFile, read_small_file, reading
 from loader.json_depth import nesting_depth
 from loader.kinds import FIRST_YEAR, LAST_YEAR
+from loader.window import Window, day_window, set_window
 
 FILE_NAME = "manifest.json"
 SOURCE = "synthetic"
 TABLE_NAMES = ("users", "models", "endpoints", "dates", "api_requests")
 DAILY_TABLE_NAMES = ("users", "models", "dates", "api_requests")
 TICKS_NAME = "ticks"
+MOST_DAYS = 7_305
+"""Twenty years: a fact has a partition for each month, and a build holds a lock on all of them."""
 _NEXT = "generate the set again"
 _LIMIT_BYTES, _DEPTH_LIMIT, _SHOWN_CHARACTERS = 2**20, 20, 200
 
@@ -56,13 +59,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A data set, or a tick of one: where it is, the digest of its manifest, and a file for each table."""
+    """A data set, or a tick of one: where it is, the digest of its manifest, and a file for each table.
+
+    Its requests fall into `window`; None where the manifest does not name its days.
+    """
 
     directory: Path
     sha256: str
     arguments: dict[str, Any]
     tables: dict[str, TableFile]
     place: Place | None = None
+    window: Window | None = None
 
     @property
     def files(self) -> tuple[InputFile, ...]:
@@ -142,7 +149,9 @@ def _read(directory: Path) -> Manifest:
         content = _parsed(octets)
         place = _place(content) if "day" in content else None
         tables = _tables(directory, content, DAILY_TABLE_NAMES if place else TABLE_NAMES)
-        return Manifest(directory, hashlib.sha256(octets).hexdigest(), _arguments(content), tables, place)
+        arguments = _object(content["arguments"], "'arguments'")
+        window = day_window(place.day) if place else _window(arguments)
+        return Manifest(directory, hashlib.sha256(octets).hexdigest(), arguments, tables, place, window)
     except (ValueError, KeyError) as error:
         cause = f"no entry {error}" if isinstance(error, KeyError) else one_line(error)[:_SHOWN_CHARACTERS]
         raise LoadError(f"expected a manifest of format 1 in {path}, found {cause}; {_NEXT}") from None
@@ -183,10 +192,6 @@ def _object(value: Any, name: str) -> dict[str, Any]:
     return value
 
 
-def _arguments(content: dict[str, Any]) -> dict[str, Any]:
-    return _object(content["arguments"], "'arguments'")
-
-
 def _count(entry: dict[str, Any], name: str) -> int:
     value = entry[name]
     if type(value) is not int or not 0 <= value < 2**63:
@@ -202,13 +207,26 @@ def _digest(entry: dict[str, Any], name: str) -> str:
 
 
 def _place(content: dict[str, Any]) -> Place:
-    day = content["day"]
+    return Place(_day(content, "day"), _count(content, "sequence"), _digest(content, "previous_sha256"))
+
+
+def _day(entry: dict[str, Any], name: str) -> date:
+    day = entry[name]
     if not isinstance(day, str) or not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
         raise ValueError(f"{day!r:.40} instead of a day such as 2025-12-31")
     found = date.fromisoformat(day)
     if not FIRST_YEAR <= found.year <= LAST_YEAR:
-        raise ValueError(f"the day {day} instead of one from {FIRST_YEAR} to {LAST_YEAR}")
-    return Place(found, _count(content, "sequence"), _digest(content, "previous_sha256"))
+        raise ValueError(f"the {name} {day} instead of one from {FIRST_YEAR} to {LAST_YEAR}")
+    return found
+
+
+def _window(arguments: dict[str, Any]) -> Window | None:
+    if "start" not in arguments:
+        return None
+    days = _count(arguments, "days")
+    if not 1 <= days <= MOST_DAYS:
+        raise ValueError(f"{days:,} days instead of 1 to {MOST_DAYS:,}")
+    return set_window(_day(arguments, "start"), days)
 
 
 def _tables(directory: Path, content: dict[str, Any], names: Sequence[str]) -> dict[str, TableFile]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 
 import psycopg
 from psycopg import sql
@@ -68,19 +68,17 @@ def staged_target(connection: psycopg.Connection, table: str, key: str) -> Targe
     return Target(name, create, tuple(column_names(connection, table)), (key,))
 
 
-def staged_day_target(connection: psycopg.Connection, source: str, day: date) -> Target:
-    """Describe the temporary table for the requests of one day, which takes no row of another."""
+def staged_requests_target(source: str, columns: tuple[str, ...]) -> Target:
+    """Describe the temporary table for requests that are to be added to those of `source`."""
     name = staged_name(PARENT)
     create = (
         sql.SQL("drop table if exists {}").format(name),
         sql.SQL("create temp table {} (like raw_staging.api_requests including defaults including constraints)").format(
             name
         ),
-        sql.SQL(
-            "alter table {} alter source set default {}, add check (requested_at >= {} and requested_at < {})"
-        ).format(name, source, *(datetime(d.year, d.month, d.day, tzinfo=UTC) for d in (day, day + timedelta(days=1)))),
+        sql.SQL("alter table {} alter source set default {}").format(name, source),
     )
-    return Target(name, create, request_columns(connection), ("source", "request_id"))
+    return Target(name, create, columns, ("source", "request_id"))
 
 
 def add_rows(connection: psycopg.Connection, partition: str, staged: Target) -> tuple[datetime | None, datetime | None]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
 
 import psycopg
 from psycopg import sql
@@ -20,13 +19,11 @@ from loader.partition import (
     SCHEMA,
     add_rows,
     current_partition,
-    staged_day_target,
+    request_columns,
     staged_name,
+    staged_requests_target,
 )
 from warehouse.lock import alone
-
-if TYPE_CHECKING:
-    from loader.rows import Batches
 
 _NEXT_DAY = timedelta(days=1)
 
@@ -77,7 +74,7 @@ def loaded_batch(live: Sequence[DoneBatch], tick: Tick) -> DoneBatch | None:
 def append_tick(connection: psycopg.Connection, tick: Tick, policy: Policy) -> Attempt:
     """Append a tick that is the next one; the caller is `loading`. Raises LoadError, the tables being as before."""
     with attempt(connection, tick.origin, "append") as batch:
-        target = create_empty(connection, staged_day_target(connection, tick.origin.source, tick.day))
+        target = create_empty(connection, staged_requests_target(tick.origin.source, request_columns(connection)))
         staged = staged_targets(connection, tick.small_tables)
         with connection.transaction():
             commit_lazily(connection)
@@ -104,9 +101,8 @@ def appended_text(batches: Sequence[Attempt], seconds: float) -> str:
 
 
 def _fill(connection: psycopg.Connection, tick: Tick, target: Target, policy: Policy, batch: Attempt) -> None:
-    requests = replace(tick.requests, read=_only_of_day(tick.requests.read, tick.day))
-    batch.counts = fill_table(connection, requests, target, batch.rejects)
-    check_reject_ratio(requests, batch.counts, policy.max_reject_ratio, batch.rejects)
+    batch.counts = fill_table(connection, tick.requests, target, batch.rejects)
+    check_reject_ratio(tick.requests, batch.counts, policy.max_reject_ratio, batch.rejects)
 
 
 def _append(connection: psycopg.Connection, tick: Tick, target: Target, batch: Attempt) -> None:
@@ -130,26 +126,3 @@ def _add_date(connection: psycopg.Connection, day: date) -> None:
         days = ", ".join(map(str, found)) or "none"
         raise LoadError(f"dates of {day}: expected that day alone, found {days}; generate the tick again")
     connection.execute(sql.SQL("insert into {} select * from {}").format(sql.Identifier(SCHEMA, "dates"), staged))
-
-
-def _only_of_day(read: Callable[[BinaryIO], Batches], day: date) -> Callable[[BinaryIO], Batches]:
-    """Return a reader that rejects the rows of any other day (UTC)."""
-
-    def read_day(stream: BinaryIO) -> Batches:
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        from loader.columns import TIMESTAMP_TYPE, without_rows
-
-        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        low, high = (pa.scalar(instant, TIMESTAMP_TYPE) for instant in (start, start + _NEXT_DAY))
-        for batch in read(stream):
-            times = batch.rows.column("requested_at")
-            outside = pc.or_(pc.less(times, low), pc.greater_equal(times, high))
-            faults = {
-                i: [f"requested_at: expected a time on {day} (UTC), found {times[i].as_py().isoformat()}"]
-                for i in pc.indices_nonzero(outside).to_pylist()
-            }
-            yield without_rows(batch, faults)
-
-    return read_day

@@ -4,6 +4,8 @@
     from {{ source('raw_staging', 'load_batches') }} as batches
     where
         batches.status = 'done'
+        -- A removal holds nothing, and is of no file.
+        and not batches.arguments ? 'removed'
         and batches.batch_id >= (
             select coalesce(max(replaced.batch_id), 0)
             from {{ source('raw_staging', 'load_batches') }} as replaced

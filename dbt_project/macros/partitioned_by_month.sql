@@ -27,7 +27,7 @@
     {%- endif -%}
 
     {%- if ranges is none -%}
-        {%- do build_all_months(target, existing, sql, column, last_batch) -%}
+        {%- do build_all_months(target, existing, sql, column) -%}
     {%- else -%}
         {%- for range in ranges -%}
             {%- do rebuild_range(target, sql, column, range) -%}
@@ -57,7 +57,7 @@
     {{ return(found.rows | length > 0) }}
 {% endmacro %}
 
-{# Returns the first days of the months between two instants, or of all loaded batches, as 'YYYY-MM-01'. #}
+{# Returns the first days of the months between two instants as 'YYYY-MM-01'. #}
 {% macro months_between(changed_from, changed_to) %}
     {%- set found = run_query(
         "select to_char(month, 'YYYY-MM-DD') || 'x' from generate_series(date_trunc('month', timestamptz '" ~ changed_from
@@ -66,29 +66,39 @@
     {{ return(found.columns[0].values() | map('replace', 'x', '') | list) }}
 {% endmacro %}
 
-{% macro loaded_months(last_batch) %}
+{#
+  Returns the months, likewise, in which what `target` is built from has rows, of a range or of all of time. A month
+  without rows has no partition: a build holds a lock on each, and two rows decades apart must not make hundreds.
+#}
+{% macro months_with_rows(column, range=none) %}
+    {%- set rows = source('raw_staging', 'api_requests') if config.require('changes_from') == 'batches'
+        else ref('fct_api_requests') -%}
     {%- set query %}
-        with replaced as (
+        select distinct to_char(date_trunc('month', {{ column }}, 'UTC') at time zone 'UTC', 'YYYY-MM-DD') || 'x'
+        from {{ rows }}
+        {% if range is not none -%}
+            where
+                {{ column }} >= date_trunc('month', timestamptz '{{ range.changed_from }}', 'UTC')
+                and {{ column }} < date_add(
+                    date_trunc('month', timestamptz '{{ range.changed_to }}', 'UTC'), interval '1 month', 'UTC'
+                )
+        {%- endif %}
+        order by 1
+    {%- endset -%}
+    {{ return(run_query(query).columns[0].values() | map('replace', 'x', '') | list) }}
+{% endmacro %}
 
-            select
-                source,
-                max(batch_id) as batch_id
-            from {{ source('raw_staging', 'load_batches') }}
-            where status = 'done' and mode = 'replace'
-            group by source
-
-        )
-
-        select distinct to_char(months.month, 'YYYY-MM-DD') || 'x'
-        from {{ source('raw_staging', 'load_batches') }} as batches
-        left join replaced on batches.source = replaced.source
-        cross join lateral generate_series(
-            date_trunc('month', batches.first_requested_at, 'UTC'), batches.last_requested_at, interval '1 month', 'UTC'
-        ) as months (month)
+{# Returns the months of a range, likewise, that have a partition. #}
+{% macro built_months(target, range) %}
+    {%- set query %}
+        select replace(right(partitions.relname, 7), '_', '-') || '-01x'
+        from pg_catalog.pg_inherits as children
+        inner join pg_catalog.pg_class as partitions on children.inhrelid = partitions.oid
         where
-            batches.status = 'done'
-            and batches.batch_id <= {{ last_batch }}
-            and batches.batch_id >= coalesce(replaced.batch_id, 0)
+            children.inhparent = to_regclass('{{ target }}')
+            and right(partitions.relname, 7) between to_char(
+                timestamptz '{{ range.changed_from }}' at time zone 'UTC', 'YYYY_MM'
+            ) and to_char(timestamptz '{{ range.changed_to }}' at time zone 'UTC', 'YYYY_MM')
         order by 1
     {%- endset -%}
     {{ return(run_query(query).columns[0].values() | map('replace', 'x', '') | list) }}
@@ -132,9 +142,9 @@
     {%- endcall %}
 {% endmacro %}
 
-{% macro build_all_months(target, existing, query, column, last_batch) %}
+{% macro build_all_months(target, existing, query, column) %}
     {%- set parent = target.incorporate(path={'identifier': target.identifier ~ '__new'}) -%}
-    {%- set months = loaded_months(last_batch) -%}
+    {%- set months = months_with_rows(column) -%}
     {%- do create_partitioned(parent, query, column) -%}
     {%- for month in months -%}
         {%- do build_month(parent, target, query, column, month) -%}
@@ -171,8 +181,8 @@
 {% endmacro %}
 
 {% macro rebuild_range(target, query, column, range) %}
-    {%- set months = months_between(range.changed_from, range.changed_to) -%}
     {%- if is_narrow(range) -%}
+        {%- set months = months_between(range.changed_from, range.changed_to) -%}
         {%- do create_missing_months(target, months) -%}
         {%- set condition -%}
             {{ column }} between timestamptz '{{ range.changed_from }}' and timestamptz '{{ range.changed_to }}'
@@ -185,10 +195,12 @@
             {% endfor %}
         {%- endcall %}
     {%- else -%}
-        {%- for month in months -%}
-            {% call statement('detach_month') -%}
-                drop table if exists {{ target.incorporate(path={'identifier': partition_name(target, month)}) }}
+        {%- for month in built_months(target, range) -%}
+            {% call statement('drop_month') -%}
+                drop table {{ target.incorporate(path={'identifier': partition_name(target, month)}) }}
             {%- endcall %}
+        {%- endfor -%}
+        {%- for month in months_with_rows(column, range) -%}
             {%- do build_month(target, target, query, column, month) -%}
             {% call statement('rename_month') -%}
                 alter table {{ target.incorporate(path={'identifier': partition_name(target, month) ~ '__new'}) }}

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
+from psycopg import sql
 
 from forecaster.data import (
+    HISTORY_DAYS,
     prices_paid,
     read_billed,
     read_by,
@@ -55,6 +57,29 @@ def test_history_of_all_traffic_sums_to_what_the_mart_holds(reader: psycopg.Conn
     assert history.values["requests"].sum() == one(reader, f"select sum(requests) {total}")
     assert history.actual("tokens").sum() == one(reader, f"select sum(total_tokens) {total}")
     assert history.actual("cost_usd").sum() == pytest.approx(float(one(reader, f"select sum(cost_usd) {total}")))
+
+
+def test_one_request_of_1970_makes_no_history_longer(
+    owner: psycopg.Connection[Any], reader: psycopg.Connection[Any]
+) -> None:
+    columns = [
+        name
+        for (name,) in owner.execute(
+            "select attname from pg_attribute where attrelid = 'public_marts.usage_hourly'::regclass"
+            " and attnum > 0 and not attisdropped and attname <> 'hour_at'"
+        )
+    ]
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    owner.execute(
+        sql.SQL(
+            "insert into public_marts.usage_hourly (hour_at, {0})"
+            " select '1970-01-01Z', {0} from public_marts.usage_hourly limit 1"
+        ).format(names)
+    )
+    span = read_span(reader)
+    assert span is not None and span.starts_at.year == 1970
+    histories = read_histories(reader, span, read_segments(reader, span))
+    assert 0 < max(len(history.values["requests"]) for history in histories.values()) <= HISTORY_DAYS * 24
 
 
 def test_hours_without_requests_are_zero_and_those_without_token_counts_missing(

@@ -380,7 +380,7 @@ def test_a_folder_that_is_absent_or_a_file_is_refused(tmp_path, capsys):
 
 def test_days_beyond_the_calendar_are_refused(folder, capsys):
     assert go_on(folder, "--until", "2101-01-01") == 1
-    assert "expected days up to 2100-12-31" in capsys.readouterr().err
+    assert "expected days up to 2045-12-01" in capsys.readouterr().err
 
 
 def test_another_base_removes_the_ticks_of_the_one_before(folder, capsys):
@@ -479,7 +479,7 @@ def test_a_corrupt_note_of_a_killed_run_is_refused_in_one_line(folder, capsys, n
     [
         (["--until", "9999-12-31"], "days after 2025-12-31 in --until"),
         (["--until", "2101-01-01"], "days after 2025-12-31 in --until"),
-        (["--days", "46751"], "found 46,751 days after 2025-12-31 in --days"),
+        (["--days", "7305"], "found 7,305 days after 2025-12-31 in --days"),
     ],
 )
 def test_days_beyond_the_calendar_are_refused_in_one_line(folder, capsys, words, found):
@@ -487,7 +487,7 @@ def test_days_beyond_the_calendar_are_refused_in_one_line(folder, capsys, words,
     assert go_on(folder, *words) == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1
-    assert "expected days up to 2100-12-31" in said
+    assert "expected days up to 2045-12-01" in said  # twenty years from the first day
     assert found in said
 
 

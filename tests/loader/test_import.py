@@ -205,14 +205,13 @@ def test_an_epoch_outside_the_calendar_is_misuse(epoch: str, capsys: pytest.Capt
     assert "expected a time from 1970 to 2100" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("epoch", ["1970-01-01", "2100-12-31T23:59:59Z"])
-def test_an_epoch_at_the_ends_of_the_calendar_loads_what_is_inside(loader: Any, tmp_path: Path, epoch: str) -> None:
+@pytest.mark.parametrize("epoch", ["1991-01-01", "2026-01-01"])
+def test_an_epoch_far_from_the_files_time_loads_what_is_inside(loader: Any, tmp_path: Path, epoch: str) -> None:
     path = tmp_path / "burst.csv"
     header = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
     path.write_text(header + "0,ChatGPT,3,4,7,API log\n999999999.999999,ChatGPT,3,4,7,API log\n")
     words = ("import", "--from", "burstgpt", "--epoch", epoch, "--max-reject-ratio", 1, path)
-    expected = 2 if epoch == "1970-01-01" else 1
-    assert f"{expected} api_requests loaded, {2 - expected} rejected" in loader.succeeds(*words)
+    assert "1 api_requests loaded, 1 rejected" in loader.succeeds(*words)
 
 
 def test_an_empty_path_is_misuse(capsys: pytest.CaptureFixture[str]) -> None:

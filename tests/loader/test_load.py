@@ -30,7 +30,11 @@ def test_load_fills_all_tables(loader: Any, dataset_20k: Path) -> None:
 
 def test_load_keeps_every_value(loader: Any, write_set: WriteSet, request_line: Line) -> None:
     line = request_line(7, user_id="", latency_ms="", is_flagged="true", requested_at="2100-12-31T23:59:59.999999Z")
-    loader.succeeds("load", write_set([line]))
+    directory = write_set([line])
+    manifest = json.loads((directory / "manifest.json").read_text())
+    manifest["arguments"] = {"start": "2100-12-31", "days": 1}
+    (directory / "manifest.json").write_text(json.dumps(manifest))
+    loader.succeeds("load", directory)
     (row,) = loader.rows(
         "select source, request_id::text, user_id, model_id, endpoint_id, requested_at at time zone 'UTC',"
         " prompt_tokens, completion_tokens, latency_ms, status_code, is_flagged from raw_staging.api_requests"

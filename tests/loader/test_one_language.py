@@ -8,7 +8,7 @@ import itertools
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from loader.rejects import RejectLog
 from loader.sources import azure_llm, burstgpt, litellm, synthetic
 from loader.sources.adapter import Context
 from loader.tables import TABLES
+from loader.window import log_window, set_window
 
 Row = list[str]
 Outcome = tuple[list[Any], list[int]]
@@ -39,7 +40,8 @@ HOSTILE = [
     "allballs", "2025-12-31", "2025-02-29", "20251231", "2025/12/31", "Dec 31 2025", "J2460000", "0000-01-01",
     "2025-12-31T23:59:59.1234567Z", "2025-12-31T23:59:59.999999Z", "2025-12-31 23:59:59", "2025-12-31T23:59:60Z",
     "2025-12-31T24:00:00Z", "2025-12-31 23:59:59+0530", "2025-12-31 23:59:59+16", "2025-12-31 23:59:59 Europe/Paris",
-    "2025-12-31t23:59:59z", "1970-01-01T00:30:00+01:00", "2100-12-31T23:30:00-01:00", "2101-01-01 00:00:00",
+    "2024-12-31T23:59:59.999999Z", "2026-01-01T00:00:00Z", "2025-12-31t23:59:59z",
+    "1970-01-01T00:30:00+01:00", "2100-12-31T23:30:00-01:00", "2101-01-01 00:00:00",
     "DE", "de", "D", " DE", "0.15", ".5", "5.", "1e-3", "0.00001", "999999.9999", "1000000", "$5",
     "a\"b", '"', '""', '"1"', "\\.",
     "\\N", "NULL", "a,b", "a\nb", "a\rb", "\x00", "\ufeff1", "{01941f29-db00-7000-8000-000000000001}",
@@ -55,6 +57,7 @@ GOOD: dict[str, Row] = {
     "dates": ["20250101", "2025-01-01", "2025", "1", "1", "January", "1", "1", "3", "Wednesday", "false", "false"],
     "api_requests": [UUID_TEXT, "1", "1", "1", "2025-01-01T00:00:24.320827Z", "9", "5", "637", "200", "false"],
 }
+SET_WINDOW = set_window(date(2025, 1, 1), 365)
 KEYS = {"users": "user_id", "models": "model_id", "endpoints": "endpoint_id", "dates": "date_id"}
 
 
@@ -106,7 +109,12 @@ class Warehouse:
         self._path.write_bytes(octets)
         key = KEYS.get(table, "request_id")
         source = TableInput(
-            table, key, InputFile(self._path), lambda file: synthetic.read_csv(file, table), TABLES[table]
+            table,
+            key,
+            InputFile(self._path),
+            lambda file: synthetic.read_csv(file, table),
+            TABLES[table],
+            window=None if table in KEYS else SET_WINDOW,
         )
         return source, (staged_target(self.connection, table, key) if table in KEYS else self.partition("synthetic"))
 
@@ -114,7 +122,11 @@ class Warehouse:
         self._path.write_bytes(octets)
         context = Context(source, "ab12", datetime(2023, 3, 6, tzinfo=UTC))
         return TableInput(
-            "api_requests", "request_id", InputFile(self._path), lambda file: read(file, context)
+            "api_requests",
+            "request_id",
+            InputFile(self._path),
+            lambda file: read(file, context),
+            window=log_window(date(2026, 11, 21)),
         ), self.partition(source)
 
     def partition(self, source: str) -> Target:

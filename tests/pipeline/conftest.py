@@ -48,10 +48,14 @@ class Stack:
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         """Return the rows of a query."""
+        with self.connect() as connection:
+            return connection.execute(query).fetchall()  # type: ignore[call-overload,no-any-return]
+
+    def connect(self) -> psycopg.Connection:
+        """Connect to the database as its administrator."""
         server = self.database
         parameters = {"host": server["PGHOST"], "port": server["PGPORT"], "user": server["PGUSER"]}
-        with psycopg.connect(dbname=server["PGDATABASE"], **parameters) as connection:  # type: ignore[arg-type]
-            return connection.execute(query).fetchall()  # type: ignore[call-overload,no-any-return]
+        return psycopg.connect(dbname=server["PGDATABASE"], **parameters)  # type: ignore[arg-type]
 
     def drop(self, name: str, minutes: range, day: str = "2024-05-10", folder: str = "azure-llm") -> Path:
         """Put a trace of one request a minute into the inbox."""
