@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FIRST_YEAR, LAST_YEAR = 1970, 2100
 INT_MAX = 2**31 - 1
 TOKENS_MAX = 10_000_000_000
+NAME_CHARACTERS = 200
+"""Of what models group by. Three names of four bytes a character fill an index row, which holds 2,704 bytes."""
 BLANKS = " \t"
 """Ignored around anything but free text."""
 
@@ -125,6 +127,14 @@ BOOLEAN = Kind("true or false", _BOOLEAN, _booleans, _BOOLEAN)
 UUID = matching("-".join(f"[0-9A-Fa-f]{{{digits}}}" for digits in (8, 4, 4, 4, 12)), "a UUID")
 PRICE = matching(r"[0-9]{1,6}(?:\.[0-9]{1,4}|)", "an amount from 0 to 999,999.9999")
 COUNTRY = matching("[A-Z]{2}", "a country code of two capitals")
+NAME = Kind(
+    f"some text of at most {NAME_CHARACTERS} characters",
+    rf"[\s\S]{{1,{NAME_CHARACTERS}}}",
+    lambda texts: texts,
+    # Bytes are counted here: a longer text may still have few enough characters, which the slower way counts.
+    rf'[^",\r\n\x00]{{1,{NAME_CHARACTERS}}}+|"(?:[^"\r\n\x00]|""){{1,{NAME_CHARACTERS}}}+"',
+    is_free_text=True,
+)
 TEXT = Kind(
     "some text", _ANY_TEXT, lambda texts: texts, r'[^",\r\n\x00]++|"(?:[^"\r\n\x00]++|"")++"', is_free_text=True
 )

@@ -210,6 +210,19 @@ def test_load_fails_on_any_bad_row_of_a_small_table(loader: Any, write_set: Writ
     assert loader.value("select status from raw_staging.load_batches") == "failed"
 
 
+@pytest.mark.parametrize("letter", ["x", "\u00e9", "\U0001f980", '""'])
+@pytest.mark.parametrize("is_copied", [True, False], ids=["copied as it is", "checked row by row"])
+def test_a_name_has_at_most_200_characters(loader: Any, write_set: WriteSet, letter: str, is_copied: bool) -> None:
+    header = "endpoint_id,path,http_method,category,is_streaming\n"
+    good = '1,/v1/chat,POST,"chat",TRUE\n' if is_copied else "1, /v1/chat ,POST,c, true \n"
+    longest, longer = (f'{header}{good}2,"{letter * count}",POST,chat,true\n' for count in (200, 201))
+    loader.succeeds("load", write_set(endpoints=longest))
+    assert loader.value("select char_length(path) from raw_staging.endpoints where endpoint_id = 2") == 200
+    said = loader.fails("load", write_set(endpoints=longer))
+    assert "line 3: path: expected some text of at most 200 characters, found " in said
+    assert loader.value("select count(*) from raw_staging.endpoints") == 2
+
+
 def test_load_accepts_crlf_byte_order_mark_and_no_final_line_end(
     loader: Any, write_set: WriteSet, request_line: Line
 ) -> None:
