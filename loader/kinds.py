@@ -125,7 +125,8 @@ DATE = Kind(f"a date from {FIRST_YEAR} to {LAST_YEAR} such as 2025-12-31", _DATE
 _BOOLEAN = f"(?:{_any_case('true')}|{_any_case('false')})"
 BOOLEAN = Kind("true or false", _BOOLEAN, _booleans, _BOOLEAN)
 UUID = matching("-".join(f"[0-9A-Fa-f]{{{digits}}}" for digits in (8, 4, 4, 4, 12)), "a UUID")
-PRICE = matching(r"[0-9]{1,6}(?:\.[0-9]{1,4}|)", "an amount from 0 to 999,999.9999")
+# Times the most tokens of a request, in and out, the highest price is just below what a cost can be, numeric(14, 6).
+PRICE = matching(r"(?:[0-4][0-9]{3}|[0-9]{1,3})(?:\.[0-9]{1,4}|)", "an amount from 0 to 4,999.9999")
 COUNTRY = matching("[A-Z]{2}", "a country code of two capitals")
 NAME = Kind(
     f"some text of at most {NAME_CHARACTERS} characters",

@@ -84,10 +84,10 @@ def test_boolean_takes_true_and_false_in_any_case() -> None:
     assert parse(columns.BOOLEAN, "true", "False", "TRUE", "1", "yes") == [True, False, True, None, None]
 
 
-def test_price_takes_what_numeric_10_4_holds() -> None:
-    assert parse(columns.PRICE, "0", "999999.9999", "1000000", "0.00001", "-1") == [
+def test_price_takes_what_no_cost_overflows_with() -> None:
+    assert parse(columns.PRICE, "0", "4999.9999", "5000", "0.00001", "-1") == [
         "0",
-        "999999.9999",
+        "4999.9999",
         None,
         None,
         None,

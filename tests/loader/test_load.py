@@ -360,7 +360,7 @@ def test_a_price_that_is_no_amount_is_refused(steady_loader: Any, write_set: Wri
     )
     text = header + f"1,small-1,acme,small,1000,{price},0.2,2024-01-01,false\n"
     said = steady_loader.fails("load", write_set(models=text))
-    assert f"input_usd_per_mtok: expected an amount from 0 to 999,999.9999, found '{price}'" in said
+    assert f"input_usd_per_mtok: expected an amount from 0 to 4,999.9999, found '{price}'" in said
 
 
 def test_the_server_itself_refuses_a_price_that_is_no_number(loader: Any) -> None:
