@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { costByProvider, coverage, outlook } from './home.ts';
+import { costByProvider, costFigure, coverage, outlook } from './home.ts';
 
 describe('costByProvider', () => {
   it('sums models per provider and month, the dearest first, unpriced ones left out', () => {
@@ -24,6 +24,20 @@ describe('costByProvider', () => {
         ['a', [0, 1]],
       ],
     );
+  });
+});
+
+describe('costFigure', () => {
+  const headline = { cost_usd: 12.5, requests: 1000, unpriced_requests: 0, models: 3 };
+
+  it('is no sum where nothing has a price', () => {
+    assert.equal(costFigure({ ...headline, cost_usd: 0, unpriced_requests: 1000 }).value, '–');
+  });
+
+  it('says what is left out of it', () => {
+    assert.match(costFigure({ ...headline, unpriced_requests: 999 }).note, /^999 requests have no price/);
+    assert.match(costFigure(headline).note, /^on 3 models/);
+    assert.equal(costFigure({ ...headline, cost_usd: 0, requests: 0 }).value, '$0.00');
   });
 });
 

@@ -1,7 +1,11 @@
 /** The miniatures of the home page, from the exported traffic. */
 import type { ForecastHours } from '../generated/forecast.d.ts';
+import type { SiteFacts } from '../generated/site.d.ts';
 import type { Traffic } from '../generated/traffic.d.ts';
 import type { Series } from './chart/cartesian.ts';
+import { dollars, whole } from './format.ts';
+
+type Headline = Pick<SiteFacts['headline'], 'cost_usd' | 'requests' | 'unpriced_requests' | 'models'>;
 
 const COLORS = ['green', 'blue', 'amber', 'magenta', 'violet', 'cyan', 'slate'];
 const HOUR_MS = 3_600_000;
@@ -24,6 +28,21 @@ export function costByProvider(cost: Traffic['cost']): { months: string[]; serie
     values: months.map((month) => sum(name, month)),
   }));
   return { months, series };
+}
+
+/** What the requests cost, as far as they have a price; a sum of nothing is no cost of zero. */
+export function costFigure({ cost_usd, requests, unpriced_requests, models }: Headline): {
+  value: string;
+  note: string;
+} {
+  if (requests > 0 && unpriced_requests === requests)
+    return { value: '–', note: 'no request has a price yet' };
+  if (unpriced_requests > 0)
+    return {
+      value: dollars(cost_usd),
+      note: `${whole(unpriced_requests)} requests have no price and are left out`,
+    };
+  return { value: dollars(cost_usd), note: `on ${whole(models)} models, priced per request` };
 }
 
 export interface Outlook {

@@ -56,6 +56,17 @@ describe('labels', () => {
     ]);
   });
 
+  it('name a day of several values once, where it begins', () => {
+    const hours = ['2025-03-05', '2025-03-05', '2025-03-06', '2025-03-06', '2025-03-07'];
+    assert.deepEqual(
+      dateLabels(hours, 2).map(({ at, text }) => [at, text]),
+      [
+        [0, '5 Mar'],
+        [4, '7 Mar'],
+      ],
+    );
+  });
+
   it('are thinned to what fits', () => {
     assert.deepEqual(
       thinned(['a', 'b', 'c', 'd', 'e'], 3).map(({ text }) => text),

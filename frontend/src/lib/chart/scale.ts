@@ -67,7 +67,9 @@ export function dateLabels(dates: readonly string[], most = 7): Label[] {
       .filter((_, index) => index % every === 0)
       .map((at) => ({ at, text: monthLabel(dates[at]!, at === starts[0]) }));
   }
-  return thinned(dates, most).map(({ at }) => ({ at, text: dayLabel(dates[at]!) }));
+  const begun = dates.flatMap((date, at) => (date === dates[at - 1] ? [] : [at]));
+  const every = Math.ceil(begun.length / most);
+  return begun.filter((_, index) => index % every === 0).map((at) => ({ at, text: dayLabel(dates[at]!) }));
 }
 
 const month = (date: string) => MONTHS[Number(date.slice(5, 7)) - 1]!;
