@@ -29,6 +29,9 @@ TEST_SETTINGS = {
     "file_copy_method": "clone",
 }
 Environment = dict[str, str]
+# What the `make` that runs the tests exports: its state, and settings with their defaults. The tests' own must not see it.
+for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ROWS", "SEED", "DAYS", "LANES", "GENERATED", "DBT_TARGET_PATH"):
+    os.environ.pop(name, None)
 
 
 def without_server_variables(environment: dict[str, str]) -> dict[str, str]:

@@ -105,7 +105,7 @@ def _counts(connection: psycopg.Connection, source: str, column: str) -> dict[fl
 
 def _log_edges(values: dict[float, int], told: Json) -> list[int]:
     low = max(1, min(int(min(values)), int(told["x"][0])))
-    high = max(values) + 1
+    high = max(max(values), low) + 1  # one bin where every value is 0, which has no place on this axis
     return sorted({round(edge) for edge in np.geomspace(low, high, _BINS + 1)})
 
 

@@ -59,12 +59,8 @@ def clone(repo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def run_make(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `make WORDS...` with the folder's own data folder unless `environment` names another.
-
-    No setting reaches it from outside: the `make` that runs these tests exports its own, defaults included.
-    """
-    outside = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "TOKENSCOPE_DATA_DIR"}.union(*SETTINGS.values())
-    kept = {name: value for name, value in os.environ.items() if name not in outside}
+    """Run `make WORDS...` with the folder's own data folder unless `environment` names another."""
+    kept = {name: value for name, value in os.environ.items() if name != "TOKENSCOPE_DATA_DIR"}
     command = ["make", *INSTALLED, *words]
     return subprocess.run(command, cwd=folder, env={**kept, **environment}, capture_output=True, text=True)
 

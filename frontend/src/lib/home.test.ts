@@ -53,6 +53,15 @@ const hour = (starts_at: string, coverage_80_ratio: number | null = null, covera
 describe('outlook', () => {
   const day = (value: number) => Array.from({ length: 24 }, () => value) as never;
 
+  it('shows the end of twenty years of hours', () => {
+    const { days } = outlook(
+      { start_on: '2005-01-01', days: Array.from({ length: 7305 }, () => day(1)) },
+      { hours: [] },
+      2,
+    );
+    assert.deepEqual([days.length, days.at(-1)], [48, '2024-12-31']);
+  });
+
   it('joins the last days with what comes after them, each in its own line', () => {
     const hours = [hour('2026-01-02T00:00:00+00:00'), hour('2026-01-02T01:00:00+00:00')];
     const { days, counts, forecast, low } = outlook(

@@ -62,10 +62,11 @@ export function outlook(
 ): Outlook {
   if (start_on === null || days.length === 0)
     return { days: [], counts: [], forecast: [], low: [], high: [] };
-  const known = new Map(days.flat().map((requests, at) => [Date.parse(start_on) + at * HOUR_MS, requests]));
+  const begin = Date.parse(start_on);
+  const known = new Map(days.flat().map((requests, at) => [begin + at * HOUR_MS, requests]));
   const expected = new Map(hours.map((hour) => [Date.parse(hour.starts_at), hour]));
-  const first = Date.parse(start_on) + Math.max(0, days.length - count) * 24 * HOUR_MS;
-  const last = Math.max(...known.keys(), ...expected.keys());
+  const first = begin + Math.max(0, days.length - count) * 24 * HOUR_MS;
+  const last = Math.max(begin + (known.size - 1) * HOUR_MS, ...expected.keys());
   const times = Array.from({ length: (last - first) / HOUR_MS + 1 }, (_, at) => first + at * HOUR_MS);
   return {
     days: times.map((time) => new Date(time).toISOString().slice(0, 10)),
