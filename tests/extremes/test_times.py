@@ -67,7 +67,6 @@ def test_the_ends_of_the_window_make_no_partition_between_them(stack: Stack, tmp
 
 
 def test_a_warehouse_with_times_that_were_accepted_once_is_built_and_mended(stack: Stack, tmp_path: Path) -> None:
-    succeed(stack.run("run"))
     succeed(stack.run("import", "--from", "azure-llm", str(log(tmp_path / "log.csv"))))
     with stack.connect() as connection:
         connection.execute(FAR_ROWS)
