@@ -29,7 +29,7 @@ TEST_SETTINGS = {
     "file_copy_method": "clone",
 }
 Environment = dict[str, str]
-# What the `make` that runs the tests exports: its state, and settings with their defaults. The tests' own must not see it.
+# What the `make` that runs the tests exports, its state and the defaults of settings, is not for the tests' own.
 for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ROWS", "SEED", "DAYS", "LANES", "GENERATED", "DBT_TARGET_PATH"):
     os.environ.pop(name, None)
 
