@@ -46,9 +46,6 @@ DBT_BUILD := $(DBT_COLORS) $(ALONE) dbt-build -- $(RECORDED) dbt-build --record-
 	--exclude-resource-type unit_test --warn-error-options '{"error": ["NoNodesForSelectionCriteria", "NothingToDo"]}'
 # What is written in the clone is for its owner's eyes, as is the data folder.
 PRIVATE := dbt_project/target dbt_project/logs frontend/dist
-SLOW_TESTS := tests/extremes tests/faults tests/fuzz tests/makefile tests/pipeline tests/places tests/scripts \
-	tests/loader/test_one_language.py tests/dbt_project/test_added_files.py tests/dbt_project/test_data_tests.py \
-	tests/dbt_project/test_incremental.py
 RUNTIME := .venv/.installed-runtime
 DEV := .venv/.installed-dev
 
@@ -172,8 +169,7 @@ prune: ## Free disk: remove replaced images of this project and the engine's bui
 
 test-stack: $(DEV) ## Prove the full stack on two real Docker engines, without an image registry (root): LANES=current for one
 	@for lane in $$LANES; do \
-		STACK_LANE=$$lane $(PY) -m pytest tests/stack -o "addopts=-q --import-mode=importlib --strict-markers" -o timeout=3600 \
-		|| exit; done
+		STACK_LANE=$$lane $(PY) -m pytest tests/stack -o timeout=3600 || exit; done
 
 ##@ Develop
 .PHONY: setup test test-slow fuzz test-browser lighthouse lint dashboards-lint metabase-live format bench lock clean
@@ -183,14 +179,13 @@ test: $(DEV) ## Run the default tests (under 5 minutes on 2 cores)
 	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: $(DEV) ## Run what takes longer: other userlands, odd paths, own data from file to page, property tests of the readers
-	@$(PY) -m pytest $(SLOW_TESTS) -n auto --maxprocesses 4 --dist loadfile -o timeout=1800 \
-		-o "addopts=-q --import-mode=importlib --strict-markers"
+	@$(PY) -m pytest --slow -n auto --maxprocesses 4 --dist loadfile -o timeout=1800
 
 fuzz: $(DEV) ## Throw hostile bytes at every reader of files: MINUTES=10
 	@$(PY) -m tests.fuzz --minutes "$${MINUTES:-10}"
 
 test-browser: $(DEV) ## Drive a real browser through the proxy (needs Debian's chromium)
-	@$(PY) -m pytest tests/browser -o "addopts=-q --import-mode=importlib --strict-markers" -o timeout=900
+	@$(PY) -m pytest tests/browser -o timeout=900
 
 lighthouse: $(RUNTIME) ## Measure every page of the built site with Lighthouse, fail below 95 (needs Debian's chromium)
 	@frontend/npm.sh --silent run lighthouse $${ADDRESS:+-- "$$ADDRESS"}

@@ -29,9 +29,48 @@ TEST_SETTINGS = {
     "file_copy_method": "clone",
 }
 Environment = dict[str, str]
+TESTS = REPOSITORY / "tests"
+OWN_TARGETS = ("browser", "stack")
+SLOW = (
+    "extremes",
+    "faults",
+    "fuzz",
+    "makefile",
+    "pipeline",
+    "places",
+    "scripts",
+    "dbt_project/test_added_files.py",
+    "dbt_project/test_data_tests.py",
+    "dbt_project/test_incremental.py",
+    "dbt_project/test_marts.py",
+    "embedded/test_postgres.py",
+    "loader/test_one_language.py",
+    "traefik/test_login.py",
+    "traefik/test_trusted_proxies.py",
+    "warehouse/test_dbt_results.py",
+)
+"""What `make test-slow` runs and `make test` leaves out; what is named on the command line runs in any case."""
 # What the `make` that runs the tests exports, its state and the defaults of settings, is not for the tests' own.
 for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ROWS", "SEED", "DAYS", "LANES", "GENERATED", "DBT_TARGET_PATH"):
     os.environ.pop(name, None)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --slow."""
+    parser.addoption("--slow", action="store_true", help="run what takes longer, instead of everything else")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what belongs to another of the Makefile's targets, unless the command line names it."""
+    named = {Path(word.split("::")[0]).resolve() for word in config.args} - {REPOSITORY, TESTS}
+    if named & {collection_path, *collection_path.parents}:
+        return None
+    places = {collection_path, *collection_path.parents}
+    if places & {TESTS / name for name in OWN_TARGETS}:
+        return True
+    is_slow = bool(places & {TESTS / name for name in SLOW})
+    is_wanted = collection_path.is_dir() or is_slow == config.getoption("slow")
+    return None if is_wanted else True
 
 
 def without_server_variables(environment: dict[str, str]) -> dict[str, str]:
