@@ -79,6 +79,7 @@ def _run_batch(models: int, companies: int, workers: int | None) -> str:
             create_tables(connection)
             span, histories = read_work(connection, models, companies)
             latest = read_latest_run(connection)
+        seen = latest.run_id if latest else None
         fingerprint = fingerprint_of(histories)
         if latest and latest.fingerprint == fingerprint:
             return _up_to_date(latest, started)
@@ -90,7 +91,10 @@ def _run_batch(models: int, companies: int, workers: int | None) -> str:
         with alone(connection, "forecast"), connection.transaction():
             connection.execute("set local role portfolio_owner")
             latest = read_latest_run(connection)
-            if latest and latest.fingerprint == fingerprint:  # another batch was quicker
+            # Another batch was quicker, with the same data or with newer ones.
+            if latest and (
+                latest.fingerprint == fingerprint or (latest.run_id != seen and latest.as_of >= span.ends_at)
+            ):
                 return _up_to_date(latest, started)
             run_id = write_run(connection, span, started_at, fingerprint, outlooks)
             write_actuals(connection, histories)

@@ -49,12 +49,16 @@ class TableInput:
 
 @dataclass(frozen=True)
 class Target:
-    """A table to create and fill: the statements that create it, its columns in file order, and its primary key."""
+    """A table to create and fill: the statements that create it, its columns in file order, and its primary key.
+
+    `empty` makes it an empty one in the transaction that fills it, by default a truncate; COPY FREEZE asks for either.
+    """
 
     name: sql.Identifier
     create: tuple[sql.Composed, ...]
     columns: tuple[str, ...]
     primary_key: tuple[str, ...]
+    empty: tuple[sql.Composed, ...] = ()
 
 
 def create_empty(connection: psycopg.Connection, target: Target) -> Target:
@@ -193,7 +197,8 @@ def rejects_at(places: Iterator[int], batches: Iterable[Batch], key: str) -> Ite
 
 def _empty(connection: psycopg.Connection, target: Target) -> None:
     """Empty the table in this (sub)transaction, which may then write its rows frozen."""
-    connection.execute(sql.SQL("truncate {}").format(target.name))
+    for statement in target.empty or (sql.SQL("truncate {}").format(target.name),):
+        connection.execute(statement)
 
 
 def _add_primary_key(connection: psycopg.Connection, target: Target) -> None:

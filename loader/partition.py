@@ -27,15 +27,23 @@ def partition_name(source: str, batch_id: int) -> str:
 
 
 def partition_target(connection: psycopg.Connection, source: str, batch_id: int) -> Target:
-    """Describe the table that is to become the partition of `source`; its check spares the swap a scan of the rows."""
-    name = sql.Identifier(SCHEMA, partition_name(source, batch_id))
+    """Describe the table that is to become the partition of `source`; its check spares the swap a scan of the rows.
+
+    Created beforehand is its shape alone: a transaction that fills and has looked at api_requests would keep every
+    other source from its swap, and a table that others see while it is filled would stop a backup.
+    """
+    name, shape = sql.Identifier(SCHEMA, partition_name(source, batch_id)), staged_name("shape")
     create = (
-        sql.SQL("create table {} (like raw_staging.api_requests including defaults including constraints)").format(
-            name
+        sql.SQL("drop table if exists {}").format(shape),
+        sql.SQL("create temp table {} (like raw_staging.api_requests including defaults including constraints)").format(
+            shape
         ),
+    )
+    empty = (
+        sql.SQL("create table {} (like {} including defaults including constraints)").format(name, shape),
         sql.SQL("alter table {} alter source set default {}, add check (source = {})").format(name, source, source),
     )
-    return Target(name, create, request_columns(connection), ("source", "request_id"))
+    return Target(name, create, request_columns(connection), ("source", "request_id"), empty)
 
 
 def request_columns(connection: psycopg.Connection) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import psycopg
 from pipeline import jobs, steps
 from pipeline.jobs import JobError
 from pipeline.settings import PipelineError, Settings
-from warehouse.lock import WarehouseBusy
+from warehouse.connection import WarehouseUnavailable
 from warehouse.unexpected import guarded
 
 LOADER_COMMANDS = ("import", "remove", "status")
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"pipeline: {' '.join(map(str, error.cmd[:5]))} exited with {error.returncode}", file=sys.stderr)
     except psycopg.Error as error:
         print(f"pipeline: {' '.join(str(error).split())}; check PGHOST, PGUSER and its password file", file=sys.stderr)
-    except WarehouseBusy as error:
+    except WarehouseUnavailable as error:
         print(f"pipeline: {error}", file=sys.stderr)
     except (PipelineError, JobError) as error:
         print(error, file=sys.stderr)

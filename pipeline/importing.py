@@ -32,18 +32,25 @@ SETTLE_S = 10.0
 def import_inbox(settings: Settings) -> str:
     """Import every complete file in order of names; return what was done. Raises PipelineError where one failed.
 
-    A file that cannot be imported is put away like the others, with the reason; only a folder that we may not write to
-    stops the step, before anything is loaded.
+    A file that cannot be imported is put away like the others, with the reason. One that is not at fault itself (its
+    source is being loaded, the folder is closed to us) stays for the next run.
     """
     before = inbox.look(settings.inbox)
     if not before:
         return "inbox: empty"
     time.sleep(inbox.pause(before, SETTLE_S))
     paths = inbox.complete(before, inbox.look(settings.inbox))
-    results = [_deal_with(settings, _judged(settings, path)) for path in paths]
+    results, problems = [], []
+    for path in paths:
+        try:
+            results.append(_deal_with(settings, _judged(settings, path)))
+        except PipelineError as error:  # it waits, and no other file with it
+            problems.append(str(error))
     waiting = len(before) - len(paths)
     still = f"; {waiting} still being written" if waiting > 0 else ""
     summary = f"inbox: {results.count(True)} of {len(results)} files loaded{still}"
+    if problems:
+        raise PipelineError("\n".join([*problems, summary]))
     if not all(results):
         raise PipelineError(f"{summary}; see the reports in {inbox.FAILED}/")
     return summary

@@ -22,7 +22,7 @@ import psycopg
 
 from pipeline import inbox
 from pipeline.jobs import Job, ask
-from pipeline.settings import DEMO, REPOSITORY, PipelineError, Settings
+from pipeline.settings import DEMO, NONE, REPOSITORY, PipelineError, Settings
 from warehouse.child import dies_with_parent
 from warehouse.lock import alone
 
@@ -119,9 +119,14 @@ def fill(settings: Settings, force: bool = False) -> None:
 
 
 def chosen_data_set(settings: Settings) -> str:
-    """Return what DATA says, or said last: a plain `make up` adds no demo data to a stack that was started without."""
+    """Return what DATA says, or said last: a plain `make up` adds no demo data to a stack that was started without.
+
+    Where that is not known (a restore on a new machine), a warehouse with real data and no demo gets none.
+    """
     memory = settings.data / "data_set.json"
-    chosen = settings.data_set or str(read_json(memory).get("data_set") or DEMO)
+    sources = {source for source, _ in latest_batches()}
+    guess = NONE if sources and not count_of_source(SOURCE) else DEMO
+    chosen = settings.data_set or str(read_json(memory).get("data_set") or guess)
     memory.write_text(json.dumps({"data_set": chosen}) + "\n", encoding="utf-8")
     return chosen
 

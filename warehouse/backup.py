@@ -24,12 +24,15 @@ from psycopg import sql
 
 from warehouse.connection import connect, connection_environment, is_external
 from warehouse.contents import Table, as_text, contents, differences, from_text
+from warehouse.lock import alone
 from warehouse.programs import program
 
 DUMP, TABLES, VERSIONS, SUMS = "tokenscope.dump", "tables.txt", "versions.txt", "SHA256SUMS"
 _ADMIN_DATABASE = "postgres"
 _LOCK = 7_460_005  # of that database, which no load or build connects to
 _SWAP_TRIES = 100
+_MARK = "made by a backup or restore of Tokenscope, which drops it"
+_NAME_OCTETS = 63  # the server cuts what is longer, and another database would be meant
 OLDEST_SERVER = 170_000
 """What pg_restore 18 sends is unknown to older ones (transaction_timeout)."""
 _REPOSITORY = Path(__file__).resolve().parent.parent
@@ -47,12 +50,11 @@ def back_up(root: Path, now: datetime) -> tuple[Path, str]:
     """
     started = time.monotonic()
     database, where = _chosen()
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    root.chmod(0o700)
-    staging = Path(tempfile.mkdtemp(prefix=".new-", dir=root))
+    staging = _staging(root)
     try:
         with _admin() as admin:
-            expected = _dump(where, staging)
+            with connect(autocommit=True) as connection, alone(connection, "backup"):
+                expected = _dump(where, staging)
             (staging / TABLES).write_text(as_text(expected), encoding="utf-8")
             with _restored(admin, staging / DUMP, f"{database}_checked") as scratch:
                 _compare(expected, scratch, staging)
@@ -84,7 +86,7 @@ def restore(folder: Path) -> str:
     started = time.monotonic()
     check_whole(folder)
     database, where = _chosen()
-    with _admin() as admin:
+    with _admin() as admin, connect(autocommit=True) as connection, alone(connection, "restore"):
         _make_roles(admin)
         with _restored(admin, folder / DUMP, f"{database}_restored") as scratch:
             said = "no tables.txt in it to compare with"
@@ -95,6 +97,18 @@ def restore(folder: Path) -> str:
             _complete(scratch)
             _swap(admin, database, scratch)
     return f"{where} is that of {folder}: {said}, {time.monotonic() - started:.1f} s"
+
+
+def _staging(root: Path) -> Path:
+    """Return a new folder in `root`, which is the owner's alone where it is made here; remove what killed ones left."""
+    try:
+        if not root.is_dir():
+            root.mkdir(mode=0o700, parents=True)
+        for left in root.glob(".new-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        return Path(tempfile.mkdtemp(prefix=".new-", dir=root))
+    except OSError as error:
+        raise BackupError(f"expected to write a backup in {root}, found {error.strerror}; no backup was made") from None
 
 
 def check_whole(folder: Path) -> None:
@@ -139,14 +153,32 @@ def _dump(where: str, staging: Path) -> dict[str, Table]:
 def _restored(admin: psycopg.Connection, dump: Path, name: str) -> Iterator[str]:
     """Restore a dump into the database `name`, gone afterwards unless it has been renamed."""
     identifier = sql.Identifier(name)
+    _drop_ours(admin, name)  # of a killed one
     try:
-        admin.execute(sql.SQL("drop database if exists {} with (force)").format(identifier))  # of a killed one
         admin.execute(sql.SQL("create database {} template template0").format(identifier))
+        admin.execute(sql.SQL("comment on database {} is {}").format(identifier, _MARK))
         _run("pg_restore", "--exit-on-error", "--single-transaction", "-d", name, str(dump))
         yield name
     finally:
         with suppress(psycopg.Error):
             admin.execute(sql.SQL("drop database if exists {} with (force)").format(identifier))
+
+
+def _drop_ours(admin: psycopg.Connection, name: str) -> None:
+    """Drop the database `name` if it is one of ours. Raises BackupError where it is somebody else's."""
+    if len(name.encode()) > _NAME_OCTETS:
+        raise BackupError(f"expected a name of at most {_NAME_OCTETS} bytes, found {name}; nothing was changed")
+    found = admin.execute(
+        "select shobj_description(oid, 'pg_database') from pg_database where datname = %s", [name]
+    ).fetchone()
+    if found is None:
+        return
+    if found != (_MARK,):
+        raise BackupError(
+            f"expected the name {name} to be free for a copy, found a database that is not one of ours; rename it or"
+            " drop it, then run again; nothing was changed"
+        )
+    admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
 def _listed(folder: Path) -> dict[str, Table]:
@@ -173,7 +205,11 @@ def _compare(expected: dict[str, Table], database: str, folder: Path) -> None:
 def _complete(database: str) -> None:
     """Give a restored database what no dump holds: who may connect, this version's tables, statistics."""
     init = [sys.executable, "-m", "loader", "init"]
-    variables = {**os.environ, "PGDATABASE": database}
+    with connect(dbname=database) as connection:
+        info = connection.info
+        server = {"PGHOST": info.host, "PGPORT": str(info.port), "PGUSER": info.user, "PGDATABASE": database}
+    # A service would name its own database, and that comes first.
+    variables = {name: value for name, value in os.environ.items() if name != "PGSERVICE"} | server
     result = subprocess.run(init, cwd=_REPOSITORY, env=variables, capture_output=True, text=True)
     if result.returncode != 0:
         raise BackupError(f"expected the tables of this version, found: {result.stderr.strip()}; nothing was changed")
@@ -184,8 +220,8 @@ def _complete(database: str) -> None:
 def _swap(admin: psycopg.Connection, database: str, restored: str) -> None:
     """Rename both databases in one transaction, ending who is connected; the old one is dropped behind it."""
     replaced = f"{database}_replaced"
-    admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(replaced)))
-    rename = sql.SQL("alter database {} rename to {}")
+    _drop_ours(admin, replaced)
+    rename, comment = sql.SQL("alter database {} rename to {}"), sql.SQL("comment on database {} is {}")
     exists = admin.execute("select from pg_database where datname = %s", [database]).fetchone() is not None
     for attempt in range(_SWAP_TRIES):
         admin.execute(
@@ -196,7 +232,9 @@ def _swap(admin: psycopg.Connection, database: str, restored: str) -> None:
             with admin.transaction():
                 if exists:
                     admin.execute(rename.format(sql.Identifier(database), sql.Identifier(replaced)))
+                    admin.execute(comment.format(sql.Identifier(replaced), _MARK))
                 admin.execute(rename.format(sql.Identifier(restored), sql.Identifier(database)))
+                admin.execute(comment.format(sql.Identifier(database), None))
             break
         except psycopg.errors.ObjectInUse:
             if attempt == _SWAP_TRIES - 1:
@@ -205,7 +243,8 @@ def _swap(admin: psycopg.Connection, database: str, restored: str) -> None:
                     "uses it (`make stop` stops the front door) and run the restore again; nothing was changed"
                 ) from None
             time.sleep(0.05)
-    admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(replaced)))
+    with suppress(psycopg.Error, BackupError):  # it is done; the next restore drops what is left
+        _drop_ours(admin, replaced)
 
 
 @contextmanager

@@ -25,6 +25,8 @@ WAIT_VARIABLE = "WAREHOUSE_LOCK_WAIT_S"
 WAIT_S = 6 * 3600.0
 _KEY = (7_460_004, 1)  # any pair that nobody else takes; the loader and the events have 7_460_001 to 7_460_003
 _PAUSE_S = 0.25
+_TELL_AGAIN_S = 60.0
+"""A wait without a word looks like one that hangs, to people and to stack/up.sh."""
 _NAME = re.compile(r"(\S+) ([0-9]+)@(\S*) ([0-9-]+)T([0-9:]+)Z")
 _HELD = (
     "select a.pid, a.application_name from pg_locks as l inner join pg_stat_activity as a on a.pid = l.pid"
@@ -65,7 +67,7 @@ def _take(connection: psycopg.Connection, command: str) -> None:
     # A holder whose machine is gone without a word is noticed in a minute, not in two hours.
     connection.execute("set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3")
     wait_s = _wait_s()
-    deadline, told = time.monotonic() + wait_s, None
+    deadline, told, told_at = time.monotonic() + wait_s, None, 0.0
     while not _try(connection, command):
         holder = _holder(connection)
         if holder is not None and time.monotonic() > deadline:
@@ -73,9 +75,9 @@ def _take(connection: psycopg.Connection, command: str) -> None:
                 f"expected the pipeline to be free within {wait_s:g} s, found {holder} at work; wait for its end or"
                 f" stop it, then run again ({WAIT_VARIABLE} sets how long to wait)"
             )
-        if holder is not None and holder != told:
+        if holder is not None and (holder != told or time.monotonic() > told_at + _TELL_AGAIN_S):
             print(f"{command}: waiting for {holder} to end; Ctrl-C gives up", file=sys.stderr, flush=True)
-            told = holder
+            told, told_at = holder, time.monotonic()
         time.sleep(_PAUSE_S)
 
 

@@ -15,6 +15,7 @@ from tests.faults.proxy import BEFORE, Proxy
 
 Environment = dict[str, str]
 POINTS = int(os.environ.get("FAULT_POINTS", "10"))
+LAST = 3
 LEDGER_DIFFERS = """
 select source, coalesce(held.n, 0) as held, coalesce(noted.n, 0) as noted
 from (select source, count(*) as n from raw_staging.api_requests group by source) as held
@@ -61,7 +62,9 @@ class Trial:
             assert new != old
         step = max(count // points, 1) if points else 1
         first = 1 if when == BEFORE else 1 + step // 2
-        statuses = [self._status_at(number, when, old, new) for number in range(first, count + 1, step)]
+        last = range(max(count - LAST, 0) + 1, count + 1)  # where the state changes
+        numbers = sorted({*range(first, count + 1, step), *last})
+        statuses = [self._status_at(number, when, old, new) for number in numbers]
         assert 1 in statuses  # the proxy does cut
         assert self._status_at(count + 1, when, old, new) == 0
 

@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from loader.ledger import source_lock
+
 COUNT = "select count(*), count(distinct request_id) from raw_staging.api_requests"
 
 
@@ -102,6 +104,18 @@ def test_folder_that_cannot_be_written_to_stops_the_step_before_anything_is_load
     assert result.returncode == 1
     assert "inbox: expected to move azure-llm/code.csv, found: File exists" in result.stderr
     assert path.exists() and stack.rows(COUNT) == [(0, 0)]
+
+
+def test_file_whose_source_is_being_loaded_waits_and_stops_no_other(stack: Any) -> None:
+    first = stack.drop("azure.csv", range(30))
+    burst = stack.root / "inbox" / "burstgpt" / "trace.csv"
+    header = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
+    burst.write_text(f"{header}5,ChatGPT,472,18,490,API log\n")
+    with stack.connect() as connection, source_lock(connection, "azure-llm"):
+        result = stack.run("inbox", BURSTGPT_EPOCH="2023-06-01T00:00:00Z")
+    assert result.returncode == 1 and "azure-llm/azure.csv stays where it is" in result.stderr
+    assert first.exists() and not burst.exists()
+    assert stack.rows("select source from raw_staging.load_batches where status = 'done'") == [("burstgpt",)]
 
 
 def test_killed_import_loses_nothing_and_brings_nothing_twice(stack: Any) -> None:

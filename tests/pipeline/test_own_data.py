@@ -161,6 +161,23 @@ def answer_for_the_site(stack: Stack, done: threading.Event) -> None:
             answered.write_text(f"{before.strip()} done release\n")
 
 
+def test_start_without_data_does_as_the_one_before(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in stack.environment().items():
+        monkeypatch.setenv(name, value)
+
+    def chosen(data: str) -> str:
+        return steps.chosen_data_set(stack.settings(DATA=data))
+
+    assert [chosen(data) for data in ("", "none", "", "demo", "")] == ["demo", "none", "none", "demo", "demo"]
+    memory = stack.root / "data" / "data_set.json"
+    memory.write_text("half a li")
+    assert chosen("") == "demo"
+    memory.unlink()
+    path = stack.drop("code.csv", range(30))
+    assert stack.run("import", "--from", "azure-llm", str(path)).returncode == 0
+    assert chosen("") == "none"  # restored on another machine: no demo among somebody's own requests
+
+
 def test_demo_data_stay_when_they_are_no_longer_asked_for(
     stack: Stack,
     dataset_20k: Path,

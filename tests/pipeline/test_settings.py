@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from pipeline.settings import PipelineError, Settings
-from pipeline.steps import chosen_data_set
 
 
 def test_empty_variables_are_none() -> None:
@@ -30,12 +29,3 @@ def test_everything_wrong_is_named_at_once() -> None:
     ):
         assert part in str(error.value)
     assert "change it in .env" in str(error.value)
-
-
-def test_start_without_data_does_as_the_one_before(tmp_path: Path) -> None:
-    def chosen(data: str) -> str:
-        return chosen_data_set(Settings.from_environment({"DATA": data, "PIPELINE_DATA_DIR": str(tmp_path)}))
-
-    assert [chosen(data) for data in ("", "none", "", "demo", "")] == ["demo", "none", "none", "demo", "demo"]
-    (tmp_path / "data_set.json").write_text("half a li")
-    assert chosen("") == "demo"

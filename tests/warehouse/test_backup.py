@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,9 @@ import psycopg
 import pytest
 
 from warehouse.__main__ import main
-from warehouse.backup import _LOCK
+from warehouse.backup import _LOCK, _MARK
 from warehouse.contents import Table, contents
+from warehouse.lock import HOLDER_VARIABLE, alone
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Command = Callable[..., tuple[int, str]]
@@ -160,8 +163,32 @@ def test_a_folder_that_is_no_backup_is_refused_with_those_that_are(backup: Path,
 def test_what_a_killed_restore_left_is_in_nobodys_way(place: Environment, backup: Path, run: Command) -> None:
     with connected(place, name="postgres") as connection:
         for purpose in ("restored", "replaced", "checked"):
-            connection.execute(f'create database "{place["PGDATABASE"]}_{purpose}"'.encode())
+            name = f'"{place["PGDATABASE"]}_{purpose}"'
+            connection.execute(f"create database {name}".encode())
+            connection.execute(f"comment on database {name} is '{_MARK}'".encode())
     assert run("restore", backup)[0] == run("backup")[0] == 0
+
+
+def test_a_database_of_somebody_else_is_not_dropped(place: Environment, backup: Path, run: Command) -> None:
+    name = f"{place['PGDATABASE']}_restored"
+    with connected(place, name="postgres") as connection:
+        connection.execute(f'create database "{name}"'.encode())
+    status, said = run("restore", backup)
+    assert status == 1 and f"expected the name {name} to be free" in said
+    with connected(place, name="postgres") as connection:
+        connection.execute(f'drop database "{name}"'.encode())  # it is still there
+
+
+def test_a_backup_waits_for_a_build_and_takes_what_it_left(place: Environment, run: Command) -> None:
+    with connected(place) as building, alone(building, "dbt-build"):
+        os.environ.pop(HOLDER_VARIABLE)  # the backup is no child of the build
+        result: list[tuple[int, str]] = []
+        backing_up = threading.Thread(target=lambda: result.append(run("backup")))
+        backing_up.start()
+        backing_up.join(2)
+        assert backing_up.is_alive()
+    backing_up.join()
+    assert result[0][0] == 0
 
 
 def test_two_at_once_are_refused(place: Environment, run: Command) -> None:
