@@ -13,7 +13,7 @@ from tests.stack.client import Client
 from tests.stack.patience import COMMAND_HANG_S, wait_until
 from tests.stack.project import Project
 
-pytestmark = pytest.mark.every_engine
+every_engine = pytest.mark.every_engine
 
 HEADER = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
 ENDED = "select count(*) from ops.pipeline_events where pipeline_id = '{}' and status is not null"
@@ -51,12 +51,14 @@ def loaded(stack: Project) -> str:
     return report.read_text()
 
 
+@every_engine
 def test_folders_are_there_and_empty_files_of_nobody_lie_in_them(stack: Project) -> None:
     for folder in ("inbox/azure-llm", "inbox/litellm", "inbox/burstgpt", "backups/scheduled"):
         assert (stack.folder / folder).is_dir()
     assert (stack.folder / "backups").stat().st_mode & 0o077 == 0
 
 
+@every_engine
 def test_file_in_the_inbox_is_loaded_built_and_reported(stack: Project, loaded: str) -> None:
     assert "result    loaded" in loaded and "rows      read 200, loaded 200, rejected 0" in loaded
     assert stack.sql("select count(*) from public_star.fct_api_requests where source = 'azure-llm'") == "200"
@@ -68,6 +70,7 @@ def test_file_in_the_inbox_is_loaded_built_and_reported(stack: Project, loaded: 
     assert not list((stack.folder / "inbox" / "azure-llm").iterdir())
 
 
+@every_engine
 def test_file_in_the_inbox_is_on_the_dashboards_after_the_run(stack: Project, loaded: str, client: Client) -> None:
     exported = json.loads(stack.compose("exec", "-T", "site-build", "cat", "/data/site/site.json"))
     assert "azure-llm" in {row["source"] for row in exported["headline"]["sources"]}
@@ -78,6 +81,7 @@ def test_file_in_the_inbox_is_on_the_dashboards_after_the_run(stack: Project, lo
     ] in stack.compose("exec", "-T", "site-build", "cat", "/site/.result")
 
 
+@every_engine
 def test_same_file_again_is_a_no_op_that_says_so(stack: Project, loaded: str) -> None:
     put_in(stack, "again.csv", trace(range(0, 1400, 7), "2025-12-20"))
     wait_until(lambda: dealt_with(stack, "again.csv") is not None, "the file stays")
@@ -86,6 +90,7 @@ def test_same_file_again_is_a_no_op_that_says_so(stack: Project, loaded: str) ->
     assert stack.sql("select count(*) from raw_staging.api_requests where source = 'azure-llm'") == "200"
 
 
+@every_engine
 def test_bad_file_is_put_aside_with_its_reason(stack: Project, loaded: str) -> None:
     put_in(stack, "bad.csv", "not,a,trace\n1,2,3\n")
     wait_until(lambda: dealt_with(stack, "bad.csv") is not None, "the file stays")
@@ -105,6 +110,7 @@ def test_killed_scheduler_loses_nothing_and_loads_nothing_twice(stack: Project, 
     stack.wait_healthy("scheduler")
 
 
+@every_engine
 def test_every_import_works_by_hand(stack: Project, loaded: str) -> None:
     (stack.folder / "inbox" / "done" / "by-hand.csv").write_text(trace(range(30), "2025-12-22"))
     words = ["run", "--rm", "--no-deps", "-T", "pipeline", "import", "--from", "azure-llm", "--source", "by-hand"]
@@ -122,6 +128,7 @@ def test_every_import_works_by_hand(stack: Project, loaded: str) -> None:
     assert stack.sql("select count(*) from raw_staging.api_requests where source = 'by-hand'") == "80"
 
 
+@every_engine
 def test_a_source_is_taken_out_by_hand(stack: Project, loaded: str) -> None:
     stack.compose("run", "--rm", "--no-deps", "-T", "pipeline", "remove", "by-hand")
     assert stack.sql("select count(*) from raw_staging.api_requests where source = 'by-hand'") == "0"
