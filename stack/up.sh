@@ -91,7 +91,7 @@ wait_or_give_up() {
     [ "$signs" = "$last_signs" ] || changed=$SECONDS
     last_signs=$signs
     [ $((SECONDS - changed)) -lt "$timeout_s" ] || give_up "found nothing that changed for $timeout_s s"
-    sleep 2
+    sleep 1
 }
 
 start_services() {
