@@ -9,12 +9,13 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.rows import class_row
 
-from loader.rejects import KEPT_DAYS, KEPT_ROWS
+from loader.rejects import KEPT_DAYS
 
 _BATCH: LiteralString = """
 select
     batch_id, source, status, rows_read, rows_loaded, rows_rejected, first_requested_at, last_requested_at,
-    coalesce((arguments ->> 'rows_repeated')::bigint, 0) as rows_repeated
+    coalesce((arguments ->> 'rows_repeated')::bigint, 0) as rows_repeated,
+    (select count(*) from raw_staging.rejected_rows where batch_id = load_batches.batch_id) as rows_kept
 from raw_staging.load_batches
 where source = %s and sha256 = %s
 order by batch_id desc
@@ -42,6 +43,7 @@ class Batch:
     first_requested_at: datetime | None
     last_requested_at: datetime | None
     rows_repeated: int
+    rows_kept: int
 
 
 def newest_batch(source: str, sha256: str) -> Batch | None:
@@ -78,6 +80,6 @@ def report_text(name: str, result: str, said: str, batch: Batch | None, rejected
 
 def _where(batch: Batch) -> str:
     place = f"raw_staging.rejected_rows, batch_id {batch.batch_id}, for {KEPT_DAYS} days"
-    if batch.rows_rejected <= KEPT_ROWS:
+    if batch.rows_rejected == batch.rows_kept:
         return f"every one: {place}"
     return f"the first of them: {place}; every one is a line of the file, which is beside this report"

@@ -14,12 +14,14 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
 
 from embedded.postgres import EmbeddedPostgres
+from tests.patience import HANG_S
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TEST_SETTINGS = {
@@ -29,6 +31,7 @@ TEST_SETTINGS = {
     "file_copy_method": "clone",
 }
 Environment = dict[str, str]
+StartCommand = Callable[..., subprocess.Popen[str]]
 TESTS = REPOSITORY / "tests"
 OWN_TARGETS = ("browser", "stack")
 SLOW = (
@@ -62,10 +65,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out what belongs to another of the Makefile's targets, unless the command line names it."""
-    named = {Path(word.split("::")[0]).resolve() for word in config.args} - {REPOSITORY, TESTS}
-    if named & {collection_path, *collection_path.parents}:
-        return None
     places = {collection_path, *collection_path.parents}
+    named = {Path(word.split("::")[0]).resolve() for word in config.args} - {REPOSITORY, TESTS}
+    if named & places:
+        return None
     if places & {TESTS / name for name in OWN_TARGETS}:
         return True
     is_slow = bool(places & {TESTS / name for name in SLOW})
@@ -138,6 +141,29 @@ def run_command(repo_root: Path) -> Callable[..., subprocess.CompletedProcess[st
         return result
 
     return run
+
+
+@pytest.fixture
+def start_command(repo_root: Path) -> Iterator[StartCommand]:
+    """Return a function that starts `python WORDS...` in the repository's root with pipes; none outlives the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*words: object, env: Environment | None = None, **options: Any) -> subprocess.Popen[str]:
+        ends: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        process: subprocess.Popen[str] = subprocess.Popen(
+            [sys.executable, *map(str, words)],
+            cwd=repo_root,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+            text=True,
+            **{**ends, **options},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate(timeout=HANG_S)
 
 
 class Databases:

@@ -222,7 +222,6 @@ def _swap(admin: psycopg.Connection, database: str, restored: str) -> None:
     replaced = f"{database}_replaced"
     _drop_ours(admin, replaced)
     rename, comment = sql.SQL("alter database {} rename to {}"), sql.SQL("comment on database {} is {}")
-    exists = admin.execute("select from pg_database where datname = %s", [database]).fetchone() is not None
     for attempt in range(_SWAP_TRIES):
         admin.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where datname = any(%s)",
@@ -230,9 +229,8 @@ def _swap(admin: psycopg.Connection, database: str, restored: str) -> None:
         )
         try:
             with admin.transaction():
-                if exists:
-                    admin.execute(rename.format(sql.Identifier(database), sql.Identifier(replaced)))
-                    admin.execute(comment.format(sql.Identifier(replaced), _MARK))
+                admin.execute(rename.format(sql.Identifier(database), sql.Identifier(replaced)))
+                admin.execute(comment.format(sql.Identifier(replaced), _MARK))
                 admin.execute(rename.format(sql.Identifier(restored), sql.Identifier(database)))
                 admin.execute(comment.format(sql.Identifier(database), None))
             break

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
 import uvicorn
 from playwright.sync_api import ConsoleMessage, Page, Request
 from starlette.applications import Starlette
@@ -21,6 +20,7 @@ from starlette.routing import Mount
 
 from embedded.precompressed import PrecompressedFiles
 from embedded.proxy import free_port, traefik_program, write_configuration
+from tests.patience import wait_until
 
 HOST = "127.0.0.1"
 METABASE_UUID = "0a1b2c3d-1111-4222-8333-444455556666"
@@ -100,15 +100,15 @@ def proxied(folder: Path, **backends: str) -> Iterator[str]:
 
 def wait_for(address: str, log: Path) -> None:
     """Wait until `address` takes connections."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
+
+    def answers() -> bool:
         connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=5)
         try:
             connection.request("GET", "/")
-            if connection.getresponse().status == 200:
-                return
+            return connection.getresponse().status == 200
         except OSError:
-            time.sleep(0.05)
+            return False
         finally:
             connection.close()
-    pytest.fail(f"Traefik did not answer: {log.read_text()}")
+
+    wait_until(answers, f"Traefik answers, see {log}", poll_s=0.05)

@@ -15,8 +15,7 @@ import pytest
 from embedded.logs import KEPT, LIMIT_AGE_S, rotate
 from embedded.proxy import free_port, traefik_program, write_configuration
 from embedded.supervisor import Program, Supervisor
-
-DEADLINE_S = 60
+from tests.patience import HANG_S, wait_until
 
 
 def test_a_log_within_its_limits_stays(tmp_path: Path) -> None:
@@ -65,11 +64,7 @@ def test_a_child_that_never_stops_writing_fills_no_disk(tmp_path: Path, monkeypa
     supervisor.start()
     oldest = tmp_path / "logs" / f"chatty.log.{KEPT}"
     try:
-        deadline = time.monotonic() + DEADLINE_S
-        while not oldest.exists() or not oldest.stat().st_size:
-            assert time.monotonic() < deadline
-            supervisor.check()
-            time.sleep(0.01)
+        wait_until(lambda: (supervisor.check(), is_filled(oldest))[1], "the oldest log is filled", poll_s=0.01)
         assert supervisor.log_of("chatty").stat().st_size < oldest.stat().st_size + 100_000_000
         assert len(list((tmp_path / "logs").iterdir())) == KEPT + 1
     finally:
@@ -94,10 +89,14 @@ def test_a_log_whose_writer_is_another_program_goes_on(tmp_path: Path, monkeypat
     assert log.read_bytes() == b"after\n"
 
 
+def is_filled(log: Path) -> bool:
+    return log.exists() and log.stat().st_size > 0
+
+
 def ask(port: int, path: str) -> bool:
     """Return whether the proxy answers, whatever it says."""
     try:
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=DEADLINE_S)
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=HANG_S)
     except urllib.error.HTTPError:
         return True
     except OSError:
@@ -122,20 +121,19 @@ def test_the_real_proxy_writes_on_after_its_log_was_moved(tmp_path: Path, monkey
     log = supervisor.log_of("traefik")
     supervisor.start()
     try:
-        deadline = time.monotonic() + DEADLINE_S
-        while not ask(port, "first"):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        while not (tmp_path / "logs" / f"traefik.log.{KEPT}").exists():
-            assert time.monotonic() < deadline
+        wait_until(lambda: ask(port, "first"), "Traefik answers")
+        oldest = tmp_path / "logs" / f"traefik.log.{KEPT}"
+
+        def is_moved() -> bool:
             for _ in range(50):
                 ask(port, "x" * 4_000)
             supervisor.check()
+            return oldest.exists()
+
+        wait_until(is_moved, "its log is moved", poll_s=0)
         assert log.stat().st_size < 2_000_000
         written = log.stat().st_size
-        while b"/after-the-move" not in log.read_bytes():
-            assert time.monotonic() < deadline
-            ask(port, "after-the-move")
+        wait_until(lambda: ask(port, "after-the-move") and b"/after-the-move" in log.read_bytes(), "it writes on")
         assert log.stat().st_size > written
         assert b"\0" not in log.read_bytes()
     finally:

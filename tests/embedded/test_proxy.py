@@ -7,8 +7,8 @@ import http.server
 import os
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ import yaml
 
 from embedded.proxy import ProxyError, embedded_configuration, free_port, traefik_program, write_configuration
 from embedded.serve import routes_and_programs
+from tests.patience import wait_until
 
 
 class Echo(http.server.BaseHTTPRequestHandler):
@@ -49,6 +50,13 @@ def get(port: int, path: str, method: str = "GET") -> tuple[int, str, dict[str, 
         connection.close()
 
 
+def answers(port: int, path: str, expected: tuple[object, ...]) -> bool:
+    """Return whether the proxy's answer begins so; one that does not listen yet gives none."""
+    with suppress(OSError):
+        return get(port, path)[: len(expected)] == expected
+    return False
+
+
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     backends = {name: start_backend(name) for name in ("site", "forecaster", "docs")}
@@ -56,15 +64,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     port = free_port("127.0.0.1")
     configuration = write_configuration(tmp_path_factory.mktemp("traefik"), f"127.0.0.1:{port}")
     process = subprocess.Popen([traefik_program(), f"--configFile={configuration}"], env={**os.environ, **urls})
-    deadline = time.monotonic() + 15
-    while True:
-        try:
-            if get(port, "/")[0] == 200:
-                break
-        except OSError:
-            pass
-        assert time.monotonic() < deadline, "Traefik did not answer"
-        time.sleep(0.05)
+    wait_until(lambda: answers(port, "/", (200,)), "Traefik answers", poll_s=0.05)
     yield port
     process.terminate()
     process.wait()
@@ -113,15 +113,7 @@ def test_settings_of_a_server_do_not_close_the_demo(monkeypatch: pytest.MonkeyPa
     settings = {**traefik.environment, "FORECASTER_URL": f"http://127.0.0.1:{backend.server_port}"}
     with subprocess.Popen(traefik.command, env=settings) as process:
         try:
-            deadline = time.monotonic() + 60
-            while True:
-                try:
-                    if get(port, "/forecaster")[:2] == (200, "forecaster /forecaster"):
-                        break
-                except OSError:
-                    pass
-                assert time.monotonic() < deadline, "Traefik did not let the request pass"
-                time.sleep(0.05)
+            wait_until(lambda: answers(port, "/forecaster", (200, "forecaster /forecaster")), "the request passes")
         finally:
             process.terminate()
             backend.shutdown()

@@ -6,20 +6,19 @@ import http.client
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from embedded.proxy import free_port
 from embedded.static_policy import allowed_hosts
-
-DEADLINE_S = 60
+from tests.patience import HANG_S, wait_until
 
 
 def get(port: int, path: str, host: str | None = None) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=HANG_S)
     try:
         connection.request("GET", path, headers={"Host": host} if host else {})
         return connection.getresponse().status
@@ -43,14 +42,15 @@ def static_port(tmp_path_factory: pytest.TempPathFactory, repo_root: Path) -> It
     environment = {**os.environ, "ALLOWED_HOSTS": "Laptop.lan, other.lan"}
     words = [sys.executable, "-c", code, str(port), str(site)]
     with subprocess.Popen(words, cwd=repo_root, env=environment) as process:
-        deadline = time.monotonic() + DEADLINE_S
-        while True:
-            try:
+
+        def answers() -> bool:
+            assert process.poll() is None
+            with suppress(OSError):
                 get(port, "/")
-                break
-            except OSError:
-                assert time.monotonic() < deadline and process.poll() is None
-                time.sleep(0.05)
+                return True
+            return False
+
+        wait_until(answers, "the server answers", poll_s=0.05)
         yield port
         process.kill()
 

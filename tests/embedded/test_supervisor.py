@@ -6,27 +6,19 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from embedded.supervisor import LONGEST_BACKOFF_S, Program, Supervisor, backoff_s
+from tests.patience import wait_until
 
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
 
 
 def program(code: str, directory: Path, name: str = "child") -> Program:
     return Program(name, [sys.executable, "-c", code], dict(os.environ), directory)
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def children() -> list[psutil.Process]:
@@ -43,13 +35,13 @@ def test_crashed_child_is_reported_and_restarted(tmp_path: Path, monkeypatch: py
     reported: list[str] = []
     supervisor = Supervisor([program(SLEEP, tmp_path)], tmp_path / "logs", reported.append)
     supervisor.start()
-    wait_until(lambda: "up" in supervisor.log_of("child").read_text())
+    wait_until(lambda: "up" in supervisor.log_of("child").read_text(), "the child is up", poll_s=0.02)
     (first,) = children()
     first.send_signal(signal.SIGKILL)
-    wait_until(lambda: (supervisor.check(), reported)[1] != [])
+    wait_until(lambda: (supervisor.check(), reported)[1] != [], "its end is reported", poll_s=0.02)
     assert "child was killed by SIGKILL; restarting in" in reported[0]
     assert str(supervisor.log_of("child")) in reported[0]
-    wait_until(lambda: (supervisor.check(), children())[1] != [])
+    wait_until(lambda: (supervisor.check(), children())[1] != [], "it is started again", poll_s=0.02)
     assert children()[0].pid != first.pid
     supervisor.stop()
     assert children() == []
@@ -60,7 +52,7 @@ def test_stop_kills_a_child_that_ignores_the_request(tmp_path: Path, monkeypatch
     stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEP
     supervisor = Supervisor([program(stubborn, tmp_path)], tmp_path / "logs", print)
     supervisor.start()
-    wait_until(lambda: "up" in supervisor.log_of("child").read_text())
+    wait_until(lambda: "up" in supervisor.log_of("child").read_text(), "the child is up", poll_s=0.02)
     supervisor.stop()
     assert children() == []
 
@@ -76,8 +68,8 @@ def test_children_of_a_killed_supervisor_end_too(tmp_path: Path) -> None:
     )
     parent = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2])
     log = tmp_path / "child.log"
-    wait_until(lambda: log.exists() and "up" in log.read_text())
+    wait_until(lambda: log.exists() and "up" in log.read_text(), "the child is up", poll_s=0.02)
     (child,) = psutil.Process(parent.pid).children()
     parent.kill()
     parent.wait()
-    wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "the child ends")

@@ -63,8 +63,8 @@ EXTREMES: dict[str, Extreme] = {
     "nothing that may be left out": Extreme(
         [request(i, "", "", "", f"2025-06-01T{i:02}:00:00Z", *NOTHING) for i in range(24)]
         + [request(99, 1, 1, 1, "2025-06-01T00:00:00Z", *NOTHING)],
-        users=[(1, "A", "a@b.c", "C", "i", "s", "DE", "free", "2025-06-01")],
-        models=[(1, "m", "p", "f", "", "", "", "2025-06-01", "false")],
+        users=[(1, "A", "a@b.c", "", "", "", "", "free", "2025-06-01")],
+        models=[(1, "m", "p", "", "", "", "", "", "false")],
     ),
     "zeros": Extreme([request(i, 1, 1, 1, f"2025-06-01T{i:02}:00:00Z", 0, 0, 0, 200, "true") for i in range(24)]),
     "failures alone": Extreme(

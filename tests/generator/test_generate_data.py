@@ -9,7 +9,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -17,6 +16,7 @@ import pytest
 
 from generator.generate_data import main
 from generator.manifest import PARTIAL_NAME, Arguments, generator_sha256, is_up_to_date
+from tests.patience import wait_until
 
 SMALL = ["--seed", "7", "--rows", "3000", "--days", "30", "--users", "60"]
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -281,9 +281,7 @@ def test_stopped_run_shows_the_old_data_set_and_the_next_one_succeeds(tmp_path, 
     command = [sys.executable, "generator/generate_data.py", "--rows", "20000000", "--workers", "1", "--out", tmp_path]
     with subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True) as run:
         growing = tmp_path / PARTIAL_NAME / "api_requests.csv"
-        deadline = time.monotonic() + 60
-        while not (growing.exists() and growing.stat().st_size) and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_until(lambda: growing.exists() and growing.stat().st_size > 0, "the first rows", poll_s=0.01)
         run.send_signal(end)
         error = run.communicate()[1]
     assert run.returncode == status

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -19,6 +18,7 @@ import pytest
 from generator.generate_data import main
 from generator.manifest import PARTIAL_NAME, data_sha256, listed_tables, read_manifest
 from generator.ticks import COMPLETE_NAME, read_chain
+from tests.patience import wait_until
 
 SMALL = ["--seed", "7", "--rows", "3000", "--days", "30", "--users", "60"]
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -424,9 +424,7 @@ def test_stopped_run_shows_no_tick_and_the_next_one_writes_all(folder, tmp_path,
     command = [sys.executable, "generator/generate_data.py", "--continue", folder, "--days", "400", "--rows", "20000"]
     second = folder / "ticks" / PARTIAL_NAME / "2026-01-02"
     with subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True) as run:
-        deadline = time.monotonic() + 60
-        while not second.exists() and time.monotonic() < deadline:
-            time.sleep(0.005)
+        wait_until(second.exists, "the second tick", poll_s=0.005)
         run.send_signal(end)
         error = run.communicate()[1]
     assert run.returncode == status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import psycopg
 import pytest
 
 from loader.__main__ import main
+from tests.patience import wait_until
 
 REQUEST_HEADER = (
     "request_id,user_id,model_id,endpoint_id,requested_at,"
@@ -27,6 +29,16 @@ SMALL_TABLES = {
     "dates": "date_id,full_date,year,quarter,month,month_name,week_of_year,day_of_month,day_of_week,day_name,"
     "is_weekend,is_month_end\n20250101,2025-01-01,2025,1,1,January,1,1,3,Wednesday,false,false\n",
 }
+
+
+def wait_while_running(connection: psycopg.Connection, condition: str, process: subprocess.Popen[str]) -> None:
+    """Wait until the SQL condition holds while `process` runs."""
+
+    def holds() -> bool:
+        assert process.poll() is None, "the load ended before it was caught"
+        return connection.execute(f"select {condition}".encode()).fetchone() == (True,)
+
+    wait_until(holds, condition, poll_s=0.002)
 
 
 def line_of(number: int, **fields: object) -> str:

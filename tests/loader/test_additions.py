@@ -6,9 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
+
+from tests.patience import wait_until
 
 HEADER = "request_id,startTime,endTime,prompt_tokens,completion_tokens,metadata\n"
 ADD = ("import", "--from", "litellm", "--add")
@@ -87,11 +88,8 @@ def test_killed_addition_leaves_nothing_and_is_done_by_the_next(loader: Any, tmp
     (partition,) = loader.partitions()
     loader.connection.execute(f"lock table raw_staging.{partition} in exclusive mode")
     process = subprocess.Popen([sys.executable, "-m", "loader", *ADD, str(big)], stderr=subprocess.DEVNULL)
-    wait_until(
-        loader,
-        "select count(*) from pg_locks where not granted and relation = %s::regclass",
-        f"raw_staging.{partition}",
-    )
+    waiting = "select count(*) from pg_locks where not granted and relation = %s::regclass"
+    wait_until(lambda: bool(loader.value(waiting, f"raw_staging.{partition}")), "the load waits", poll_s=0.05)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     loader.connection.execute("rollback")
@@ -100,10 +98,3 @@ def test_killed_addition_leaves_nothing_and_is_done_by_the_next(loader: Any, tmp
     assert loader.request_count("litellm") == 200_005
     states = loader.rows("select status from raw_staging.load_batches order by batch_id")
     assert [state for (state,) in states] == ["done", "failed", "done"]
-
-
-def wait_until(loader: Any, query: str, *values: object) -> None:
-    deadline = time.monotonic() + 120
-    while not loader.value(query, *values):
-        assert time.monotonic() < deadline, query
-        time.sleep(0.05)

@@ -18,10 +18,11 @@ import psycopg
 import pytest
 
 from embedded.postgres import EmbeddedPostgres
+from tests.loader.conftest import wait_while_running
+from tests.patience import HANG_S, wait_until
 
 Environment = dict[str, str]
 WriteSet = Callable[..., Path]
-DEADLINE_S = 30
 
 
 @pytest.fixture(scope="session")
@@ -39,22 +40,13 @@ def start_load(directory: Path, environment: Environment, repo_root: Path) -> su
     )
 
 
-def wait_until(connection: psycopg.Connection, condition: str, process: subprocess.Popen[str]) -> None:
-    """Wait until the SQL condition holds while `process` runs."""
-    deadline = time.monotonic() + DEADLINE_S
-    while connection.execute(f"select {condition}".encode()).fetchone() != (True,):
-        assert process.poll() is None, "the load ended before it was caught"
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
 COPYING = "exists (select from pg_stat_progress_copy where tuples_processed > 1000 and datname = current_database())"
 BUILT = "exists (select from pg_class as c where c.relname ~ '^api_requests_synthetic_\\d+$' and not c.relispartition)"
 
 
 def end(process: subprocess.Popen[str]) -> str:
     """Wait for the process and return what it said."""
-    _, said = process.communicate(timeout=DEADLINE_S)
+    _, said = process.communicate(timeout=HANG_S)
     return said
 
 
@@ -67,7 +59,7 @@ def test_a_killed_load_changes_nothing_and_the_next_clears_up(
         if moment == "swap":  # a reader in a transaction holds the swap back
             reader.execute("select count(*) from raw_staging.api_requests")
         process = start_load(big_set, database, repo_root)
-        wait_until(loader.connection, COPYING if moment == "COPY" else BUILT, process)
+        wait_while_running(loader.connection, COPYING if moment == "COPY" else BUILT, process)
         process.kill()
         end(process)
     assert process.returncode == -signal.SIGKILL
@@ -89,7 +81,7 @@ def test_an_interrupted_load_says_so_and_changes_nothing(
 ) -> None:
     loader.succeeds("load", write_set())
     process = start_load(big_set, database, repo_root)
-    wait_until(loader.connection, COPYING, process)
+    wait_while_running(loader.connection, COPYING, process)
     process.send_signal(signal.SIGINT)
     assert end(process) == "load: interrupted; the tables are as they were\n"
     assert process.returncode == 130
@@ -181,7 +173,7 @@ def test_a_server_stopped_under_a_load_comes_back_with_the_old_tables(
     run_command("-m", "loader", "load", write_set(), env=environment)
     with psycopg.connect(**_parameters(environment), autocommit=True) as connection:
         process = start_load(big_set, environment, repo_root)
-        wait_until(connection, COPYING, process)
+        wait_while_running(connection, COPYING, process)
     postmaster = int((own_server.cluster / "postmaster.pid").read_text().split()[0])
     os.kill(postmaster, signal.SIGQUIT)  # immediate shutdown, as a crash
     said = end(process)
@@ -260,10 +252,7 @@ def test_loading_as_the_owner_needs_the_right_password(
 
 
 def _restart(server: EmbeddedPostgres) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while server.is_running():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: not server.is_running(), "the server is down", poll_s=0.05)
     server.ensure_running()
 
 

@@ -5,41 +5,26 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from tests.patience import HANG_S, wait_until
 from warehouse.lock import HOLDER_VARIABLE, alone
 
-HANG_S = 60
 HEADER = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
 Environment = dict[str, str]
 Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
-def start(database: Environment, repo_root: Path) -> Iterator[Start]:
-    """Return a function that starts a command of the loader; none outlives the test."""
-    started: list[subprocess.Popen[str]] = []
-
-    def run(*words: object, **options: Any) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "loader", *map(str, words)]
-        environment = {**os.environ, **database}
-        process = subprocess.Popen(
-            command, cwd=repo_root, env=environment, stderr=subprocess.PIPE, text=True, **options
-        )
-        started.append(process)
-        return process
-
-    yield run
-    for process in started:
-        process.kill()
-        process.communicate(timeout=HANG_S)
+def start(database: Environment, start_command: Start) -> Start:
+    """Return a function that starts a command of the loader."""
+    return partial(start_command, "-m", "loader", env=database)
 
 
 def trace(path: Path, rows: int, tokens: int = 100) -> Path:
@@ -71,15 +56,6 @@ def copying(database: Environment) -> Iterator[Callable[[str], None]]:
             yield lambda source: connection.execute("insert into held.back values (%s)", [source]) and None
 
 
-def wait_until(loader: Any, condition: str) -> None:
-    pause = threading.Event()
-    for _ in range(HANG_S * 50):
-        if loader.value(f"select {condition}"):
-            return
-        pause.wait(0.02)
-    raise AssertionError(f"never came true: {condition}")
-
-
 HELD = "exists (select from pg_locks where locktype = 'advisory' and objid = 99 and not granted)"
 
 
@@ -92,7 +68,7 @@ def test_a_load_finishes_while_a_load_of_another_source_copies(
         loader.succeeds("import", "--from", "azure-llm", "--source", source, trace(tmp_path / "old.csv", 5, 7))
     copying("staged_api_requests" if words else "api_requests_slow")
     held_back = start("import", "--from", "azure-llm", "--source", "slow", *words, slow)
-    wait_until(loader, HELD)
+    wait_until(lambda: loader.value(f"select {HELD}"), "a load is held back", poll_s=0.02)
     loader.succeeds("import", "--from", "azure-llm", "--source", "quick", "--force", "--swap-wait-s", 1, quick)
     assert loader.request_count("quick") == 10
     assert loader.request_count("slow") == 5 and held_back.poll() is None

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.loader.conftest import wait_while_running
+from tests.patience import HANG_S
+
 Environment = dict[str, str]
 Line = Callable[..., str]
 WriteSet = Callable[..., Path]
 WriteTick = Callable[..., Path]
 
-DEADLINE_S = 30
 BO_MOVED = '2,"Ng, Bo",bo@example.com,Acme,energy,11-50,FR,pro,2024-05-01\n'
 CY_NEW = "3,Cy Ode,cy@example.com,Acme,energy,11-50,DE,free,2025-01-02\n"
 CHEAPER = "1,small-1,acme,small,128000,0.1000,0.5000,2024-01-01,false\n"
@@ -429,9 +430,9 @@ def test_a_killed_append_leaves_nothing_and_the_next_completes(
         caught = "exists (select from pg_stat_progress_copy as p inner join raw_staging.load_batches as b"
         caught += " on b.status = 'running' and b.mode = 'append' where p.datname = current_database())"
     process = subprocess.Popen(command, cwd=repo_root, env=environment, stderr=subprocess.PIPE, text=True)
-    _wait_until(loader.connection, caught, process)
+    wait_while_running(loader.connection, caught, process)
     process.kill()
-    process.communicate(timeout=DEADLINE_S)
+    process.communicate(timeout=HANG_S)
     blocker.close()
     assert process.returncode == -signal.SIGKILL
     assert loader.value("select count(*) from raw_staging.load_batches where status = 'running'") == 1
@@ -459,7 +460,7 @@ def test_two_appends_at_once_apply_a_tick_once(
     processes = [
         subprocess.Popen(command, cwd=repo_root, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)
     ]
-    said = [process.communicate(timeout=DEADLINE_S)[1] for process in processes]
+    said = [process.communicate(timeout=HANG_S)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
     assert loader.request_count() == 20
 
@@ -495,14 +496,6 @@ def test_parts_of_tokens_never_exceed_their_total(loader: Any, write_set: WriteS
     update = f"update raw_staging.api_requests set prompt_tokens = 200, completion_tokens = 50, {values}"
     with pytest.raises(psycopg.errors.CheckViolation):
         loader.connection.execute(update.encode())
-
-
-def _wait_until(connection: psycopg.Connection, condition: str, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while connection.execute(f"select {condition}".encode()).fetchone() != (True,):
-        assert process.poll() is None, "the load ended before it was caught"
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def _parameters(database: Environment) -> dict[str, Any]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+from tests.clones import copy_of
 
 Make = Callable[..., subprocess.CompletedProcess[str]]
 # The environment is there and belongs to whoever runs the tests: make must not install into it.
@@ -45,16 +45,7 @@ CASES = [(target, name) for target, names in SETTINGS.items() for name in names]
 def clone(repo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return a copy of the repository's files at a path with a space and a quote, with this environment as .venv."""
     folder = tmp_path_factory.mktemp("clones") / "Ada's clone"
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=repo_root, capture_output=True, check=True, text=True,
-    )  # fmt: skip
-    for name in filter(None, listed.stdout.split("\0")):
-        if (repo_root / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(repo_root / name, folder / name)
-    (folder / ".venv").symlink_to(sys.prefix)
-    yield folder
+    yield copy_of(repo_root, folder)
     run_make(folder, "stop")
 
 

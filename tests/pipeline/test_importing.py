@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from loader.ledger import source_lock
+from tests.patience import wait_until
 
 COUNT = "select count(*), count(distinct request_id) from raw_staging.api_requests"
 
@@ -145,8 +146,6 @@ def test_killed_import_loses_nothing_and_brings_nothing_twice(stack: Any) -> Non
 
 def moment_of_death(stack: Any, process: subprocess.Popen[bytes], attempt: int) -> None:
     """Wait for the load to begin, then a little longer at each attempt; a step that ended before is fine, too."""
-    deadline = time.monotonic() + 60
     begun = f"select count(*) from raw_staging.load_batches where file_name = 'file-{attempt}.csv'"
-    while process.poll() is None and stack.rows(begun) == [(0,)] and attempt:
-        assert time.monotonic() < deadline
+    wait_until(lambda: not attempt or process.poll() is not None or stack.rows(begun) != [(0,)], "a load", poll_s=0)
     time.sleep(0.02 * attempt)

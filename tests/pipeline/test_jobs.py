@@ -16,9 +16,9 @@ import pytest
 from embedded.postgres import binary
 from pipeline import jobs
 from pipeline.jobs import Job, JobError
+from tests.patience import HANG_S
 
 Environment = dict[str, str]
-HANG_S = 120
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,7 @@ from typing import Any
 import pytest
 
 from pipeline import scheduler
-
-HANG_S = 180
+from tests.patience import HANG_S, wait_until
 
 
 def utc(text: str) -> datetime:
@@ -44,13 +41,6 @@ def test_memory_that_is_damaged_or_of_the_future_is_none(stack: Any) -> None:
         assert scheduler.first_due(settings, now) == utc("2026-11-22T03:15")
 
 
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + HANG_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.2)
-
-
 def start(stack: Any, alive: Path, **settings: str) -> subprocess.Popen[bytes]:
     code = (
         "import os, sys\nfrom pathlib import Path\n"
@@ -71,7 +61,7 @@ def test_file_in_the_inbox_starts_a_run_whose_failure_ends_nothing(stack: Any, t
     try:
         wait_until(alive.exists, "no sign of life")
         stack.drop("code.csv", range(30))
-        wait_until(lambda: stack.rows(ended), "no run")
+        wait_until(lambda: bool(stack.rows(ended)), "no run")
         assert stack.rows(ended)[0] == ("failed",)
         steps = "select status from ops.pipeline_events where event_name = 'pipeline_run_end' and pipeline_id = 'inbox'"
         assert stack.rows(steps) == [("done",)]

@@ -19,9 +19,10 @@ import pytest
 
 from embedded.account import SYSTEM_USER, open_path, open_programs, system_account
 from embedded.postgres import package_directory
+from tests.clones import copy_of
+from tests.patience import HANG_S
 
 INSTALLED = ("-o", ".venv/.installed-runtime", "-o", ".venv/.installed-dev")
-HANG_S = 900
 JOB = (
     ("generate", "ROWS=2000", "SEED=7"),
     ("load",),
@@ -79,20 +80,6 @@ def turkish(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         folder.chmod(0o755)
         return {"LOCPATH": str(folder)}
     return {}
-
-
-def copied(repo_root: Path, folder: Path) -> Path:
-    """Copy the repository's files to `folder`, with this environment as .venv."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=repo_root, capture_output=True, check=True, text=True,
-    )  # fmt: skip
-    for name in filter(None, listed.stdout.split("\0")):
-        if (repo_root / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(repo_root / name, folder / name)
-    (folder / ".venv").symlink_to(sys.prefix)
-    return folder
 
 
 def hand_over(folder: Path, account: pwd.struct_passwd) -> None:
@@ -156,7 +143,7 @@ def make(place: Place, clone: Path, variables: dict[str, str], *words: str) -> s
 ])  # fmt: skip
 def test_the_main_job_is_done_in(name: str, repo_root: Path, ground: Path, turkish: dict[str, str]) -> None:
     place = PLACES[name]
-    clone = copied(repo_root, ground / place.folder)
+    clone = copy_of(repo_root, ground / place.folder)
     home = ground / "home"
     home.mkdir(mode=0o755)
     variables = {key: value for key, value in os.environ.items() if key != "TOKENSCOPE_DATA_DIR"}

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import HANG_S
 from tests.scripts.userlands import make_bsd, make_busybox
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RECORDED_DOCKER = Path(__file__).with_name("recorded_docker.py")
-HANG_S = 120
 MAKERS: dict[str, Callable[[Path], Path]] = {
     "bsd": make_bsd,
     "bsd-without-shasum": lambda folder: make_bsd(folder, hidden=("shasum",)),

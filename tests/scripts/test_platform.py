@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import HANG_S
 from tests.scripts.conftest import REPOSITORY
 
-HANG_S = 60
 SUPPORTED = "Linux on x86_64 or arm64 with glibc 2.28 or later, or macOS 13 or later on Apple silicon"
 
 

@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,11 +17,11 @@ import psycopg
 import pytest
 
 from embedded.postgres import EmbeddedPostgres, binary
+from tests.patience import HANG_S, wait_until
 from tests.scripts.conftest import REPOSITORY
 
 DOCUMENT = (REPOSITORY / "docs" / "deploy.md").read_text(encoding="utf-8")
 SECTION = DOCUMENT.split("### Back to a point in time", 1)[1].split("\n## ", 1)[0]
-HANG_S = 120
 
 
 @pytest.fixture
@@ -62,10 +61,7 @@ def server(folder: Path, name: str) -> EmbeddedPostgres:
 
 
 def wait_for(connection: psycopg.Connection[tuple[object, ...]], condition: str) -> None:
-    deadline = time.monotonic() + HANG_S
-    while connection.execute(condition).fetchone() != (True,):  # type: ignore[call-overload]
-        assert time.monotonic() < deadline, condition
-        time.sleep(0.1)
+    wait_until(lambda: connection.execute(condition).fetchone() == (True,), condition)  # type: ignore[call-overload]
 
 
 def take_base_backup(environment: dict[str, str], file: Path) -> None:

@@ -10,12 +10,11 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.patience import wait_until
 from tests.scripts.conftest import MAKERS, REPOSITORY, Workplace
 
 NODE = (
@@ -286,17 +285,19 @@ def test_site_is_built_when_it_is_asked_for(workplace: Workplace, tmp_path: Path
             (data / "cards.json").write_text(content)
             if word != "none":
                 (tmp_path / "site.wanted").write_text(f"{word}\n")
-            wait_until(lambda word=word: answer(site).startswith(f"{word} "))  # type: ignore[misc]
+            wait_until(lambda word=word: answer(site).startswith(f"{word} "), "an answer")  # type: ignore[misc]
             assert answer(site).startswith(f"{word} done ")
             assert (site / "current" / "index.html").read_text() == content
             for question in ("--healthy", "--current"):
                 succeed(workplace.run("frontend/build-loop.sh", question, **settings))
         (tmp_path / "site.wanted").write_text("c3\n")
         assert workplace.run("frontend/build-loop.sh", "--current", **settings).returncode == 1
-        wait_until(lambda: answer(site).startswith("c3 done"))
+        wait_until(lambda: answer(site).startswith("c3 done"), "the answer c3")
         (tmp_path / "links.json").write_text('{"dashboards": []}')
         assert workplace.run("frontend/build-loop.sh", "--current", **settings).returncode == 1
-        wait_until(lambda: workplace.run("frontend/build-loop.sh", "--current", **settings).returncode == 0)
+        wait_until(
+            lambda: workplace.run("frontend/build-loop.sh", "--current", **settings).returncode == 0, "its links"
+        )
     finally:
         os.kill(int((site / ".alive").read_text().split()[0]), signal.SIGTERM)
         loop.join()
@@ -304,13 +305,6 @@ def test_site_is_built_when_it_is_asked_for(workplace: Workplace, tmp_path: Path
 
 def answer(site: Path) -> str:
     return (site / ".result").read_text() if (site / ".result").exists() else ""
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_folders_are_made_with_their_rights_and_files_in_them_left_alone(workplace: Workplace) -> None:

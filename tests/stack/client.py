@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.stack.patience import HANG_S
+from tests.patience import HANG_S
 
 
 @dataclass(frozen=True)

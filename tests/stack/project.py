@@ -10,8 +10,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from tests.patience import COMMAND_HANG_S, wait_until
 from tests.stack.engine import REPOSITORY, Engine
-from tests.stack.patience import COMMAND_HANG_S, wait_until
 
 HTTP_PORT, HTTPS_PORT = 80, 443
 LONG_RUNNING = [

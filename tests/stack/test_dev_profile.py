@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.stack.patience import HANG_S
+from tests.patience import HANG_S
 from tests.stack.project import LONG_RUNNING, Project
 from tests.stack.standins import build_dev
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import HANG_S, wait_until
 from tests.stack.engine import PEBBLE, REPOSITORY
-from tests.stack.patience import HANG_S, wait_until
 from tests.stack.project import Project
 from tests.stack.standins import ROOT_TAG
 from tests.stack.test_routes import FORBIDDEN, METHODS, TABLE, filled

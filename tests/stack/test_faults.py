@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import wait_until
 from tests.stack.client import Client
-from tests.stack.patience import wait_until
 from tests.stack.project import LONG_RUNNING, Project
 from tests.stack.viewers import Crowd, Visit
 

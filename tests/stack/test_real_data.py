@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import COMMAND_HANG_S, wait_until
 from tests.stack.client import Client
-from tests.stack.patience import COMMAND_HANG_S, wait_until
 from tests.stack.project import Project
 
 every_engine = pytest.mark.every_engine

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.patience import HANG_S
 from tests.stack.client import Client
-from tests.stack.patience import HANG_S
 from tests.stack.project import Project
 from tests.stack.viewers import Crowd, quantile
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.stack.patience import HANG_S
+from tests.patience import HANG_S
 
 HOST, PORT = "localhost", 443
 _FILES = re.compile(r"""(?:href|src)=["']((?:/|\./)[^"'#?]+\.(?:css|js|svg|woff2|png|ico))["']""")

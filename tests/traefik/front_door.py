@@ -10,9 +10,8 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import yaml
 
 from embedded.paths import REPOSITORY
 from embedded.proxy import free_port, traefik_program, write_configuration
+from tests.patience import wait_until
 
 TABLE = yaml.safe_load(Path(__file__).with_name("routes.yml").read_text(encoding="utf-8"))
 NAMES = {"uuid": "0a1b2c3d-1111-4222-8333-444455556666", "dashcard": "7", "card": "12"}
@@ -35,7 +35,6 @@ FOREIGN = (
     "HTTPS_PORT",
     "VIEWER_USERS_FILE",
 )
-START_TIMEOUT_S = 60
 
 
 def filled(path: str) -> str:
@@ -234,14 +233,13 @@ def running_nginx(folder: Path, name: str, folders: Mapping[str, str]) -> Iterat
 
 def wait_for_port(port: int) -> None:
     """Wait until something listens on a port of this machine."""
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            assert time.monotonic() < deadline, f"nothing listens on {port}"
-            time.sleep(0.05)
+
+    def listens() -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+        return False
+
+    wait_until(listens, f"somebody listens on {port}", poll_s=0.05)
 
 
 def certificate(folder: Path) -> dict[str, str]:
@@ -260,11 +258,12 @@ def started(command: list[str], environment: Mapping[str, str], proxy: Proxy, wo
     with proxy.log.open("w") as log:
         process = subprocess.Popen(command, env={**own, **environment}, stdout=log, stderr=log)
     try:
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not (words in proxy.log.read_text() if words else answers(proxy)):
+
+        def is_ready() -> bool:
             assert process.poll() is None, proxy.log.read_text()
-            assert time.monotonic() < deadline, proxy.log.read_text()
-            time.sleep(0.05)
+            return words in proxy.log.read_text() if words else answers(proxy)
+
+        wait_until(is_ready, f"Traefik is ready, see {proxy.log}", poll_s=0.05)
         yield
     finally:
         process.terminate()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from embedded.postgres import EmbeddedPostgres
 from tests.conftest import TEST_SETTINGS
+from tests.patience import wait_until
 from warehouse.connection import (
     WarehouseUnavailable,
     connect,
@@ -78,17 +78,17 @@ def test_a_server_that_recovers_from_a_crash_is_waited_for(
 
 def kill_wal_writer(postmaster: psutil.Process) -> None:
     """Kill a process of the server and wait until the server has noticed."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+
+    def is_killed() -> bool:
         for child in postmaster.children():
             with suppress(psutil.Error):
                 if "walwriter" in " ".join(child.cmdline()):
                     child.kill()
-                    while child.is_running():
-                        time.sleep(0.001)
-                    return
-        time.sleep(0.01)
-    pytest.fail("the server did not start its processes again")
+                    wait_until(lambda child=child: not child.is_running(), "it ends", poll_s=0.001)  # type: ignore[misc]
+                    return True
+        return False
+
+    wait_until(is_killed, "the server starts its processes again", poll_s=0.01)
 
 
 def test_password_comes_from_the_named_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

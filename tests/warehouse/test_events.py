@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ import psutil
 import psycopg
 import pytest
 
+from tests.patience import HANG_S, wait_until
 from warehouse.connection import WarehouseUnavailable
 from warehouse.events import pipeline_run
 
 Environment = dict[str, str]
-DEADLINE_S = 30
 ENDS = "select pipeline_id, status from ops.pipeline_events where event_name = 'pipeline_run_end' order by event_id"
 
 
@@ -46,10 +45,8 @@ def start(repo_root: Path, *words: object) -> subprocess.Popen[str]:
 
 
 def wait_for_start(connection: psycopg.Connection, pipeline_id: str) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not connection.execute("select from ops.pipeline_events where pipeline_id = %s", [pipeline_id]).fetchall():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    begun = "select from ops.pipeline_events where pipeline_id = %s"
+    wait_until(lambda: bool(connection.execute(begun, [pipeline_id]).fetchall()), "the run begins", poll_s=0.01)
 
 
 def test_a_run_leaves_a_start_and_an_end(warehouse: psycopg.Connection) -> None:
@@ -92,11 +89,12 @@ def test_a_killed_run_is_closed_by_the_next_of_its_pipeline(warehouse: psycopg.C
     assert warehouse.execute(ENDS).fetchall() == [("other", "done"), ("load", "done")]  # the first is still at work
     process.kill()
     process.communicate()
-    deadline = time.monotonic() + DEADLINE_S
-    while ("load", "killed") not in warehouse.execute(ENDS).fetchall():  # its server process may need a moment
-        assert time.monotonic() < deadline
+
+    def is_told() -> bool:
         with pipeline_run(connect, "load"):
-            pass
+            return ("load", "killed") in warehouse.execute(ENDS).fetchall()
+
+    wait_until(is_told, "the killed run has an end", poll_s=0)  # its server process may need a moment
     assert warehouse.execute(
         "select count(*) from ops.pipeline_events where event_name = 'pipeline_run_end' and status = 'killed'"
     ).fetchone() == (1,)
@@ -192,7 +190,7 @@ def test_run_ends_with_its_command_when_told_to(
     process.send_signal(number)
     if number == signal.SIGINT:  # a terminal sends it to both at once, so that none gets it after the other has ended
         command.send_signal(number)
-    process.communicate(timeout=DEADLINE_S)
+    process.communicate(timeout=HANG_S)
     assert process.returncode == returned
     assert warehouse.execute(ENDS).fetchall() == [("load", status)]
 
@@ -210,13 +208,11 @@ def _parameters(database: Environment) -> dict[str, Any]:
 def test_the_command_of_a_killed_run_ends_too(warehouse: psycopg.Connection, repo_root: Path) -> None:
     process = start(repo_root, "load", "--", "sleep", "60")
     wait_for_start(warehouse, "load")
-    deadline = time.monotonic() + DEADLINE_S
-    while not (children := psutil.Process(process.pid).children()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: bool(psutil.Process(process.pid).children()), "the command runs", poll_s=0.01)
+    (child,) = psutil.Process(process.pid).children()
     process.kill()
     process.wait()
-    while children[0].is_running() and children[0].status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(
+        lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "the command ends", poll_s=0.01
+    )
     process.communicate()

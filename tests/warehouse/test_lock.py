@@ -10,42 +10,28 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import IO
 
 import psycopg
 import pytest
 
+from tests.patience import HANG_S
 from warehouse.lock import HOLDER_VARIABLE, WAIT_VARIABLE, WarehouseBusy, alone, holder_name, holder_text
 
-HANG_S = 60
 Environment = dict[str, str]
 Start = Callable[..., subprocess.Popen[str]]
 HOLD = "import sys; print('held', flush=True); sys.stdin.read()"
 
 
 @pytest.fixture
-def start(database: Environment, repo_root: Path) -> Iterator[Start]:
-    """Return a function that starts `warehouse alone NAME -- python -c CODE`; none outlives the test."""
-    started: list[subprocess.Popen[str]] = []
+def start(database: Environment, start_command: Start) -> Start:
+    """Return a function that starts `warehouse alone NAME -- python -c CODE`."""
 
     def run(name: str, code: str = HOLD, **environment: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "warehouse", "alone", name, "--", sys.executable, "-c", code],
-            cwd=repo_root,
-            env={**os.environ, **database, "PYTHONUNBUFFERED": "1", **environment},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
+        words = ["-m", "warehouse", "alone", name, "--", sys.executable, "-c", code]
+        return start_command(*words, env={**database, **environment})
 
-    yield run
-    for process in started:
-        process.kill()
-        process.communicate(timeout=HANG_S)
+    return run
 
 
 @contextmanager

@@ -18,7 +18,7 @@ known_models as (
         model_id,
         model_name,
         provider,
-        family,
+        coalesce(family, 'unknown') as family,
         context_window,
         input_usd_per_mtok,
         output_usd_per_mtok,

@@ -10,10 +10,10 @@ renamed as (
         user_id,
         full_name,
         email,
-        company_name,
-        industry,
-        company_size,
-        cast(country_code as text) as country_code,
+        coalesce(company_name, 'unknown') as company_name,
+        coalesce(industry, 'unknown') as industry,
+        coalesce(company_size, 'unknown') as company_size,
+        coalesce(cast(country_code as text), 'ZZ') as country_code,
         billing_tier,
         signed_up_on
     from users
