@@ -168,7 +168,7 @@ def model(settings: Settings, tests: str = "all") -> None:
     command = dbt(settings, target, "build", "--exclude-resource-type", "unit_test")
     run_recorded("dbt-build", command, "--record-dbt", target, DBT_TEST_SCOPE=tests)
     run_recorded("forecast", [sys.executable, "-m", "forecaster", "batch", "--workers", FORECAST_WORKERS])
-    run_step("export")  # before the docs, which write a run_results.json of their own
+    run_step("export")
     run_program("dbt docs", dbt(settings, target, "docs", "generate", "--no-compile", "--static"))
     publish_docs(target / "static_index.html", settings.docs)
     ask(site_job(settings))

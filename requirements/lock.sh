@@ -9,7 +9,7 @@ compile() {
         --only-binary :all: --emit-build-options --no-emit-index-url --no-emit-find-links --no-strip-extras --no-annotate --no-header --quiet "${@:2}" -o "requirements/$1.txt" >/dev/null
 }
 compile dev "$@"
-for group in generator loader dbt_project embedded forecaster metabase runtime; do
+for group in generator loader dbt_project embedded forecaster metabase runtime installer; do
     compile "$group" -c requirements/dev.txt
 done
 wc -l requirements/*.txt
