@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-LAYERS = ("star", "snowflake", "history", "marts")
+LAYERS = ("star", "snowflake", "history", "members", "marts")
 
 
 @dataclass(frozen=True)

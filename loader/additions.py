@@ -47,6 +47,8 @@ def add_file(connection: psycopg.Connection, load: Load, policy: Policy) -> str:
             _fill(connection, load, target, policy, batch)
         with alone(connection, f"load/{origin.source}"), connection.transaction():
             repeated = _add(connection, target, batch, partition)
+            if load.requests.members:
+                load.requests.members.write(connection, is_replaced=False)
     again = f", {repeated:,} were there already" if repeated else ""
     return f"{origin.source}: {loaded_text(batch)}{again}, {time.monotonic() - start:.1f} s, batch {batch.batch_id}"
 

@@ -38,6 +38,7 @@ from loader.manifest import (
     read_ticks,
     verify_files,
 )
+from loader.members import Members
 from loader.removal import removal_origin, remove_source
 from loader.schema import initialise
 from loader.tables import TABLES
@@ -148,7 +149,12 @@ def import_log(path: Path, log_format: str, source: str, epoch: datetime | None,
         load = Load(
             origin=replace(unread, sha256=file.sha256, data_sha256=file.sha256),
             requests=TableInput(
-                REQUESTS, REQUEST_KEY, file, lambda stream: adapter.read(stream, context), window=_log_window()
+                REQUESTS,
+                REQUEST_KEY,
+                file,
+                lambda stream: adapter.read(stream, context),
+                window=_log_window(),
+                members=Members(connection, source),
             ),
         )
         return put(connection, load, policy)

@@ -20,6 +20,7 @@ from loader.errors import LoadError
 from loader.files import InputFile
 from loader.kinds import Column
 from loader.ledger import Counts, commit_lazily
+from loader.members import Members
 from loader.rejects import RejectLog
 from loader.window import Window, only_inside
 
@@ -35,7 +36,7 @@ class TableInput:
     """One file and the raw table it belongs to; `rows` is what a manifest promises, `key` what must not repeat.
 
     `columns` are those of a CSV file that the server may read itself, line by line held to their kinds. Where there is
-    a `window`, rows whose requested_at is outside are rejected.
+    a `window`, rows whose requested_at is outside are rejected. `members` number the models and users its rows name.
     """
 
     table: str
@@ -45,6 +46,7 @@ class TableInput:
     columns: tuple[Column, ...] | None = None
     rows: int | None = None
     window: Window | None = None
+    members: Members | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def fill_checked(connection: psycopg.Connection, source: TableInput, target: Tar
                 if batch.rejects:
                     counts.rejected += rejects.write(name, batch.rejects)
                 counts.read += batch.rows_read
-                yield batch.rows
+                yield source.members.numbered(batch.rows) if source.members else batch.rows
                 bar.update(stream.tell() - bar.n)
 
     with connection.transaction():

@@ -207,5 +207,7 @@ def _swap(connection: psycopg.Connection, load: Load, policy: Policy, batch: Att
         for small in load.small_tables:
             replace_small_table(connection, small.table)
         batch.span = batch.span._replace(last_day=reached_day(connection, batch.span))
+    if load.requests.members:
+        load.requests.members.write(connection, is_replaced=True)
     finish_batch(connection, batch.batch_id, "done", batch.counts, batch.span)
     swap_in(connection, load.origin.source, batch.batch_id, policy.swap_wait_s)

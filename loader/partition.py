@@ -16,7 +16,14 @@ from loader.ledger import Counts, Span, finish_batch
 SCHEMA, PARENT = "raw_staging", "api_requests"
 _LOCK_TIMEOUT = "100ms"
 """How long readers may queue behind a swap that itself waits for a reader."""
-_NOT_GENERATED = ("source", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+_NOT_GENERATED = (
+    "source",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "team_id",
+    "cost_reported_usd",
+)
 """Columns of api_requests that a generated file does not have."""
 _RETRY_PAUSES_S = (0.1, 0.2, 0.5, 1.0)  # then the last again
 

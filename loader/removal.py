@@ -10,6 +10,7 @@ from loader.errors import LoadError
 from loader.ledger import Origin, finish_batch
 from loader.load import attempt
 from loader.manifest import SOURCE
+from loader.members import remove_members
 from loader.partition import SCHEMA, current_partition, take_out
 from warehouse.lock import alone
 
@@ -38,6 +39,7 @@ def remove_source(connection: psycopg.Connection, source: str, swap_wait_s: floa
         if source == SOURCE:
             for table in _GENERATED:
                 connection.execute(sql.SQL("delete from {}").format(sql.Identifier(SCHEMA, table)))
+        remove_members(connection, source)
         finish_batch(connection, batch.batch_id, "done", batch.counts)
         take_out(connection, source, swap_wait_s)
     return f"{source}: {rows[0] if rows else 0:,} api_requests removed, batch {batch.batch_id}; run dbt-build next"

@@ -21,7 +21,13 @@ select
     min(requested_at)::date::text as first_on,
     max(requested_at)::date::text as last_on,
     (select count(*) from public_star.dim_users where user_id <> 0) as users,
-    (select count(distinct company_name) from public_star.dim_users where user_id <> 0) as companies,
+    (
+        select count(*) from (
+            select company_name from public_star.dim_users where user_id > 0
+            union
+            select team_name from public_star.dim_teams where team_id < 0
+        ) as named
+    ) as companies,
     (select count(*) from public_star.dim_models where model_id <> 0) as models
 from public_star.fct_api_requests
 """

@@ -28,8 +28,9 @@ class Context:
 class Adapter:
     """A format of real logs. `read` yields the rows of an open file as batches.
 
-    Their columns are named as in raw_staging.api_requests; absent ones stay NULL. `assumptions` are recorded with
-    every load.
+    Their columns are named as in raw_staging.api_requests; absent ones stay NULL. Models, users and teams are given by
+    name: model_name and provider, user_name, team_name (see loader/members.py). `assumptions` are recorded with every
+    load.
     """
 
     read: Callable[[BinaryIO, Context], Batches]

@@ -1,7 +1,7 @@
 """BurstGPT traces: requests to ChatGPT and GPT-4, timed in seconds since the start of a day that is not named.
 
 Files of the first releases have six columns, later ones eight (with Session ID and Elapsed time, in whole seconds).
-Model, user and status cannot be told in the warehouse's terms and stay NULL; a response of 0 tokens is kept as it is.
+The files name no user and no status; a response of 0 tokens is kept as it is.
 Source: HPMLL/BurstGPT on GitHub, licence CC-BY-4.0.
 """
 
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loader.columns import TIMESTAMP_TYPE, typed_chunk
-from loader.kinds import INT_MAX, LAST_YEAR, TOKENS, Column, Kind
+from loader.kinds import INT_MAX, LAST_YEAR, TEXT, TOKENS, Column, Kind
 from loader.records import read_chunks
 from loader.request_ids import request_ids
 from loader.rows import Batches
@@ -27,7 +27,7 @@ _SECONDS = r"[0-9]{1,9}(\.[0-9]{1,6})?"  # nine digits, 31 years: below 2**53 in
 
 
 def read(stream: BinaryIO, context: Context) -> Batches:
-    """Yield request_id, requested_at, prompt_tokens, completion_tokens and, of eight columns, latency_ms.
+    """Yield request_id, requested_at, model_name, prompt_tokens, completion_tokens and, of eight columns, latency_ms.
 
     Raises LoadError when the file is of another format, ValueError without an epoch.
     """
@@ -35,6 +35,7 @@ def read(stream: BinaryIO, context: Context) -> Batches:
         raise ValueError("BurstGPT times need an epoch")
     columns = [
         Column("requested_at", _seconds_since(context.epoch), header="Timestamp"),
+        Column("model_name", TEXT, is_required=False, header="Model"),
         Column("prompt_tokens", TOKENS, header="Request tokens"),
         Column("completion_tokens", TOKENS, header="Response tokens"),
         Column("latency_ms", _ELAPSED, is_required=False, header="Elapsed time"),
@@ -68,4 +69,11 @@ def _milliseconds(texts: pa.StringArray) -> pa.Array:
 
 _ELAPSED = Kind("seconds, fewer than 2,147,483.648", _SECONDS, _milliseconds, _SECONDS)
 
-ADAPTER = Adapter(read, ("time 0 is the epoch given", "timestamps count real seconds in UTC"))
+ADAPTER = Adapter(
+    read,
+    (
+        "time 0 is the epoch given",
+        "timestamps count real seconds in UTC",
+        "models are those the file names",
+    ),
+)

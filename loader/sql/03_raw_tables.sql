@@ -71,8 +71,8 @@ comment on table raw_staging.dates is 'One row per calendar day; date_id is YYYY
 create table if not exists raw_staging.api_requests (
     source text not null,
     request_id uuid not null,
-    user_id integer check (user_id > 0),
-    model_id integer check (model_id > 0),
+    user_id integer,
+    model_id integer,
     endpoint_id integer check (endpoint_id > 0),
     requested_at timestamptz not null check (
         requested_at >= '1970-01-01 00:00:00+00' and requested_at < '2101-01-01 00:00:00+00'

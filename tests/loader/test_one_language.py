@@ -21,6 +21,7 @@ from loader.files import InputFile
 from loader.fill import TableInput, Target, create_empty, fill_as_is, fill_checked, fill_table
 from loader.ledger import Origin, start_batch
 from loader.load import prepare_session
+from loader.members import Members
 from loader.partition import partition_target, staged_target
 from loader.rejects import RejectLog
 from loader.sources import azure_llm, burstgpt, litellm, synthetic
@@ -88,6 +89,7 @@ class Warehouse:
     def __init__(self, connection: psycopg.Connection, directory: Path) -> None:
         self.connection = connection
         self._path = directory / "rows.csv"
+        self._members: dict[str, Members] = {}  # one for all rows, so that a name has one number
         self._batch_id = start_batch(connection, Origin("synthetic", "rows.csv", "", "", {}), "replace")
 
     def filled(self, fill: Callable[..., Any], source: TableInput, target: Target) -> Outcome | None:
@@ -121,12 +123,14 @@ class Warehouse:
     def imported(self, octets: bytes, read: Callable[..., Any], source: str) -> tuple[TableInput, Target]:
         self._path.write_bytes(octets)
         context = Context(source, "ab12", datetime(2023, 3, 6, tzinfo=UTC))
+        members = self._members.setdefault(source, Members(self.connection, source))
         return TableInput(
             "api_requests",
             "request_id",
             InputFile(self._path),
             lambda file: read(file, context),
             window=log_window(date(2026, 11, 21)),
+            members=members,
         ), self.partition(source)
 
     def partition(self, source: str) -> Target:
@@ -219,7 +223,10 @@ IMPORTS: dict[str, tuple[Callable[..., Any], Row, Row]] = {
     "litellm": (
         litellm.read,
         [column.label for column in litellm.COLUMNS],
-        ["chat", "2026-06-03 09:14:02.118", "2026-06-03 09:14:05", "1610", "264", "250", "success", "{}"],
+        [
+            *("chat", "2026-06-03 09:14:02.118", "2026-06-03 09:14:05", "1610", "264", "250", "success", "0.005"),
+            *("small-1", "acme", "ada", "customer", "team", "{}"),
+        ],
     ),
 }
 

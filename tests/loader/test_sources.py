@@ -88,6 +88,7 @@ def test_burstgpt_of_six_columns_has_no_latency() -> None:
     (row,) = batch.rows.drop_columns("request_id").to_pylist()
     assert row == {
         "requested_at": datetime(2023, 3, 6, 0, 1, 1, tzinfo=UTC),
+        "model_name": "ChatGPT",
         "prompt_tokens": 322,
         "completion_tokens": 41,
     }
@@ -120,7 +121,7 @@ def test_generated_columns_are_those_of_the_raw_tables(loader: Any) -> None:
         raw = loader.rows(
             "select column_name, is_nullable = 'NO' from information_schema.columns where table_schema = 'raw_staging'"
             " and table_name = %s and column_name not in ('source', 'cache_read_tokens', 'cache_write_tokens',"
-            " 'reasoning_tokens') order by ordinal_position",
+            " 'reasoning_tokens', 'team_id', 'cost_reported_usd') order by ordinal_position",
             table,
         )
         assert raw == [(column.name, column.is_required) for column in columns]

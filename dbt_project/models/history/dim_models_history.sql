@@ -31,8 +31,9 @@ known_models as (
 
 ),
 
-unknown_model as (
+other_models as (
 
+    -- The unknown member, and those inferred from logs, which tell no changes.
     select
         model_id,
         model_name,
@@ -46,7 +47,7 @@ unknown_model as (
         timestamptz '1970-01-01 00:00:00+00' as valid_from,
         cast(null as timestamptz) as valid_to
     from models
-    where model_id = 0
+    where model_id <= 0
 
 ),
 
@@ -54,7 +55,7 @@ all_versions as (
 
     select * from known_models
     union all
-    select * from unknown_model
+    select * from other_models
 
 ),
 

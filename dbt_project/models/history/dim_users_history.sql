@@ -31,8 +31,9 @@ known_users as (
 
 ),
 
-unknown_user as (
+other_users as (
 
+    -- The unknown member, and those inferred from logs, which tell no changes.
     select
         user_id,
         full_name,
@@ -46,7 +47,7 @@ unknown_user as (
         timestamptz '1970-01-01 00:00:00+00' as valid_from,
         cast(null as timestamptz) as valid_to
     from users
-    where user_id = 0
+    where user_id <= 0
 
 ),
 
@@ -54,7 +55,7 @@ all_versions as (
 
     select * from known_users
     union all
-    select * from unknown_user
+    select * from other_users
 
 ),
 

@@ -63,7 +63,7 @@ joined as (
     select
         coalesce(usage.month_on, billed.month_on) as month_on,
         coalesce(usage.company_name, billed.company_name) as company_name,
-        coalesce(billed.users, 0) as users,
+        coalesce(billed.users, usage.active_users, 0) as users,
         coalesce(usage.active_users, 0) as active_users,
         cast(coalesce(usage.requests, 0) as bigint) as requests,
         cast(case when usage.company_name is null then 0 else usage.total_tokens end as bigint) as total_tokens,

@@ -3,7 +3,7 @@
         materialized='rebuilt_by_period',
         rebuild_by={'column': 'day_on', 'period': 'day'},
         pre_hook="{{ create_latency_functions() }}",
-        indexes=[{'columns': ['day_on', 'model_name', 'path', 'source'], 'unique': true}],
+        indexes=[{'columns': ['day_on', 'model_name', 'provider', 'path', 'source'], 'unique': true}],
     )
 }}
 

@@ -3,7 +3,7 @@
         materialized='rebuilt_by_period',
         rebuild_by={'column': 'hour_at', 'period': 'hour'},
         indexes=[
-            {'columns': ['hour_at', 'model_name', 'source'], 'unique': true},
+            {'columns': ['hour_at', 'model_name', 'provider', 'source'], 'unique': true},
             {'columns': ['day_on'], 'type': 'brin'},
         ],
     )

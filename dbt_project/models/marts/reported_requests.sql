@@ -31,11 +31,17 @@ endpoints as (
 
 ),
 
+teams as (
+
+    select * from {{ ref('dim_teams') }}
+
+),
+
 final as (
 
     select
         users.user_id,
-        users.company_name,
+        coalesce(teams.team_name, users.company_name) as company_name,
         users.billing_tier,
         models.model_name,
         models.provider,
@@ -62,6 +68,7 @@ final as (
             requests.user_key = users.user_key
             and requests.requested_at >= users.valid_from
             and (users.valid_to is null or requests.requested_at < users.valid_to)
+    left join teams on requests.team_id = teams.team_id and teams.team_id <> 0
     inner join models on requests.model_key = models.model_key
     inner join endpoints on requests.endpoint_key = endpoints.endpoint_key
 

@@ -2,7 +2,7 @@
     config(
         materialized='rebuilt_by_period',
         rebuild_by={'column': 'day_on', 'period': 'day'},
-        indexes=[{'columns': ['day_on', 'model_name', 'path', 'billing_tier', 'source'], 'unique': true}],
+        indexes=[{'columns': ['day_on', 'model_name', 'provider', 'path', 'billing_tier', 'source'], 'unique': true}],
     )
 }}
 

@@ -50,7 +50,8 @@ usage as (
         min(activity.first_request_at) as first_request_at,
         max(activity.last_request_at) as last_request_at,
         min(activity.day_on) as first_active_on,
-        max(activity.day_on) as last_active_on
+        max(activity.day_on) as last_active_on,
+        mode() within group (order by activity.company_name) as company_name
     from activity
     cross join last_day
     group by activity.user_id
@@ -73,7 +74,9 @@ measured as (
         users.user_key,
         users.user_id,
         users.full_name,
-        users.company_name,
+        -- A user whom a real log names belongs to the team of most of the active days.
+        case when users.user_id < 0 then coalesce(usage.company_name, 'unknown') else users.company_name end
+            as company_name,
         users.billing_tier,
         users.country_code,
         users.signed_up_on,

@@ -2,7 +2,7 @@
     config(
         materialized='rebuilt_by_period',
         rebuild_by={'column': 'month_on', 'period': 'month'},
-        indexes=[{'columns': ['month_on', 'user_id', 'model_name'], 'unique': true}],
+        indexes=[{'columns': ['month_on', 'user_id', 'model_name', 'provider'], 'unique': true}],
     )
 }}
 

@@ -2,8 +2,9 @@
 
 with users as (
 
+    -- Users whom a real log names have no subscription with anybody.
     select * from {{ ref('dim_users_history') }}
-    where user_id <> 0
+    where user_id > 0
 
 ),
 

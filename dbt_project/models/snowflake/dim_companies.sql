@@ -7,9 +7,9 @@ with users as (
 companies as (
 
     select
-        -- No source numbers its companies. The lowest user id among its users identifies one, and gives the unknown
-        -- user's company the id 0 like every other unknown member.
-        min(user_id) as company_id,
+        -- No source numbers its companies. The user id nearest to 0 among its users identifies one, and gives the
+        -- unknown user's company the id 0 like every other unknown member.
+        (array_agg(user_id order by abs(user_id), user_id desc))[1] as company_id,
         company_name,
         min(industry) as industry,
         min(company_size) as company_size

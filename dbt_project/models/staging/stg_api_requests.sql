@@ -16,6 +16,7 @@ renamed as (
         coalesce(user_id, 0) as user_id,
         coalesce(model_id, 0) as model_id,
         coalesce(endpoint_id, 0) as endpoint_id,
+        coalesce(team_id, 0) as team_id,
         cast(requested_at at time zone 'UTC' as date) as requested_on,
         status_code,
         prompt_tokens,
@@ -23,6 +24,7 @@ renamed as (
         cache_read_tokens,
         cache_write_tokens,
         reasoning_tokens,
+        cost_reported_usd,
         latency_ms,
         is_flagged,
         requested_at

@@ -4,6 +4,12 @@ with models as (
 
 ),
 
+inferred_models as (
+
+    select * from {{ source('raw_staging', 'inferred_models') }}
+
+),
+
 renamed as (
 
     select
@@ -17,6 +23,18 @@ renamed as (
         is_deprecated,
         released_on
     from models
+    union all
+    select
+        model_id,
+        model_name,
+        coalesce(provider, 'unknown') as provider,
+        'unknown' as family,
+        cast(null as integer) as context_window,
+        cast(null as numeric(10, 4)) as input_usd_per_mtok,
+        cast(null as numeric(10, 4)) as output_usd_per_mtok,
+        cast(null as boolean) as is_deprecated,
+        cast(null as date) as released_on
+    from inferred_models
 
 )
 

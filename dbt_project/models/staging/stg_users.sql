@@ -4,6 +4,12 @@ with users as (
 
 ),
 
+inferred_users as (
+
+    select * from {{ source('raw_staging', 'inferred_users') }}
+
+),
+
 renamed as (
 
     select
@@ -17,6 +23,18 @@ renamed as (
         billing_tier,
         signed_up_on
     from users
+    union all
+    select
+        user_id,
+        user_name as full_name,
+        'unknown' as email,
+        'unknown' as company_name,
+        'unknown' as industry,
+        'unknown' as company_size,
+        'ZZ' as country_code,
+        'unknown' as billing_tier,
+        cast(null as date) as signed_up_on
+    from inferred_users
 
 )
 

@@ -64,6 +64,7 @@ joined as (
         endpoints.endpoint_key,
         dates.date_key,
         prices.price_key,
+        requests.team_id,
         requests.request_id,
         requests.source,
         requests.status_code,
@@ -78,7 +79,7 @@ joined as (
         requests.latency_ms,
         cast(
             case
-                when models.model_id = 0 then null
+                when models.model_id <= 0 and prices.price_key is null then requests.cost_reported_usd
                 when requests.status_code <> 200 then 0
                 else (
                     {{ token_cost('input_uncached_tokens', 'input_usd_per_mtok') }}
@@ -89,6 +90,7 @@ joined as (
                 ) / 1000000
             end as numeric(14, 6)
         ) as cost_usd,
+        requests.cost_reported_usd,
         requests.status_code >= 400 as is_error,
         requests.status_code = 429 as is_rate_limited,
         requests.is_flagged,
@@ -116,6 +118,7 @@ final as (
         endpoint_key,
         date_key,
         price_key,
+        team_id,
         request_id,
         source,
         status_code,
@@ -129,6 +132,7 @@ final as (
         reasoning_tokens,
         latency_ms,
         cost_usd,
+        cost_reported_usd,
         is_error,
         is_rate_limited,
         cost_usd is null as is_unpriced,

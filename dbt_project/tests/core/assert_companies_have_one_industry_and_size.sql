@@ -4,5 +4,6 @@ select
     count(distinct industry) as industries,
     count(distinct company_size) as company_sizes
 from {{ ref('stg_users') }}
+where company_name <> 'unknown' and user_id > 0
 group by company_name
 having count(distinct industry) > 1 or count(distinct company_size) > 1
