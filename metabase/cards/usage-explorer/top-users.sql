@@ -1,15 +1,15 @@
 select
-    user_id,
-    company_name,
-    billing_tier,
-    sum(requests) as requests,
-    sum(total_tokens) as total_tokens,
-    sum(cost_usd) as cost_usd
-from public_marts.user_activity_daily
+    users.full_name,
+    activity.company_name,
+    activity.billing_tier,
+    sum(activity.requests) as requests,
+    sum(activity.total_tokens) as total_tokens,
+    sum(activity.cost_usd) as cost_usd
+from public_marts.user_activity_daily as activity
+inner join public_marts.user_lifetime as users on activity.user_id = users.user_id
 where
-    user_id <> 0
-    and day_on > (select max(day_on) from public_marts.user_activity_daily) - {{days}}
-    [[and billing_tier in ({{tier}})]]
-group by user_id, company_name, billing_tier
-order by requests desc, user_id
+    activity.day_on > (select max(day_on) from public_marts.user_activity_daily) - {{days}}
+    [[and activity.billing_tier in ({{tier}})]]
+group by activity.user_id, users.full_name, activity.company_name, activity.billing_tier
+order by requests desc, activity.user_id
 limit 15

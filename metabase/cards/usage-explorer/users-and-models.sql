@@ -1,11 +1,14 @@
 with last_month as (
     select
-        user_id,
-        model_name,
-        requests,
-        sum(requests) over (partition by user_id) as user_requests
-    from public_marts.user_model_monthly
-    where month_on = (select max(month_on) from public_marts.user_model_monthly) and user_id <> 0
+        usage.user_id,
+        users.full_name,
+        usage.model_name,
+        sum(usage.requests) as requests,
+        sum(sum(usage.requests)) over (partition by usage.user_id) as user_requests
+    from public_marts.user_model_monthly as usage
+    inner join public_marts.user_lifetime as users on usage.user_id = users.user_id
+    where usage.month_on = (select max(month_on) from public_marts.user_model_monthly)
+    group by usage.user_id, users.full_name, usage.model_name
 ),
 
 ranked as (
@@ -16,7 +19,9 @@ ranked as (
 )
 
 select
-    'user ' || user_id as "user",
+    -- Two users of one name stay two.
+    full_name
+    || case when count(*) over (partition by full_name, model_name) > 1 then ' ' || user_id else '' end as "user",
     model_name,
     requests
 from ranked
