@@ -74,6 +74,15 @@ describe('outlook', () => {
     assert.deepEqual([counts[48], forecast[47], forecast[48], low[49]], [null, null, 5, 3]);
   });
 
+  it('does not take the rest of a day that the log breaks off in for hours without requests', () => {
+    const { counts, forecast } = outlook(
+      { start_on: '2026-01-01', days: [day(1)] },
+      { hours: [hour('2026-01-01T18:00:00+00:00')] },
+      14,
+    );
+    assert.deepEqual([counts[17], counts[18], counts[23], forecast[18]], [1, null, null, 5]);
+  });
+
   it('is the past alone where nothing was forecast', () => {
     const { counts, forecast } = outlook({ start_on: '2025-12-30', days: [day(1)] }, { hours: [] }, 14);
     assert.equal(counts.length, 24);

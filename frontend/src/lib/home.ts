@@ -54,7 +54,7 @@ export interface Outlook {
   high: (number | null)[];
 }
 
-/** The last `count` days hour by hour, and behind them what was forecast. */
+/** The last `count` days hour by hour up to the end of the data, where the forecast begins, and what was forecast. */
 export function outlook(
   { start_on, days }: Pick<Traffic, 'start_on' | 'days'>,
   { hours }: ForecastHours,
@@ -67,10 +67,11 @@ export function outlook(
   const expected = new Map(hours.map((hour) => [Date.parse(hour.starts_at), hour]));
   const first = begin + Math.max(0, days.length - count) * 24 * HOUR_MS;
   const last = Math.max(begin + (known.size - 1) * HOUR_MS, ...expected.keys());
+  const ends = Math.min(...expected.keys()); // the last day of a log is seldom whole
   const times = Array.from({ length: (last - first) / HOUR_MS + 1 }, (_, at) => first + at * HOUR_MS);
   return {
     days: times.map((time) => new Date(time).toISOString().slice(0, 10)),
-    counts: times.map((time) => known.get(time) ?? null),
+    counts: times.map((time) => (time < ends ? (known.get(time) ?? null) : null)),
     forecast: times.map((time) => expected.get(time)?.forecast ?? null),
     low: times.map((time) => expected.get(time)?.low_80 ?? null),
     high: times.map((time) => expected.get(time)?.high_80 ?? null),
