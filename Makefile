@@ -8,7 +8,7 @@ export
 
 # A setting is a text, whoever gave it: make expands nothing in it (on the command line and in .env `$$` is one dollar),
 # and a recipe reads it as "$$NAME" from its environment, so that no shell does either.
-SETTINGS := ROWS SEED DATA GENERATED DAYS UNTIL TICK_ROWS FROM FILE SOURCE ROLE SQL SELECT FULL DETACH SERVICE ADDRESS RUNS LANES \
+SETTINGS := ROWS SEED DATA GENERATED DAYS UNTIL TICK_ROWS FROM FILE EPOCH SOURCE ROLE SQL SELECT FULL DETACH SERVICE ADDRESS RUNS LANES \
 	MINUTES TOKENSCOPE_DATA_DIR DBT_TARGET_PATH
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))) \
 	$(shell sed -nE 's/^([A-Za-z_][A-Za-z0-9_]*)=.*/\1/p' .env 2>/dev/null)
@@ -78,8 +78,8 @@ generate: $(RUNTIME) _private ## Write the synthetic data set: ROWS= SEED=
 load: $(RUNTIME) ## Load the generated data set into raw_staging
 	@$(PY) -m loader load -- "$$GENERATED"
 
-import: $(RUNTIME) ## Load a real log: FROM=azure-llm FILE=path
-	@$(PY) -m loader import --from "$$FROM" -- "$$FILE"
+import: $(RUNTIME) ## Load a real log: FROM=azure-llm FILE=path (FROM=burstgpt: EPOCH=2023-03-06T00:00:00Z, its time 0)
+	@$(PY) -m loader import --from "$$FROM" $${EPOCH:+--epoch "$$EPOCH"} -- "$$FILE"
 
 remove: $(RUNTIME) ## Take a source out of raw_staging again: SOURCE=synthetic, then dbt-build
 	@$(PY) -m loader remove -- "$$SOURCE"

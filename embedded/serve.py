@@ -19,6 +19,7 @@ from embedded.paths import DOCS, REPOSITORY, SITE, data_directory
 from embedded.postgres import EmbeddedPostgres
 from embedded.process import birth, is_gone_within, is_held, take_lock
 from embedded.proxy import FIRST_PORT, free_port, traefik_program, write_configuration
+from embedded.static_policy import allowed_hosts
 from embedded.supervisor import POLL_S, Program, Supervisor
 
 READY_TIMEOUT_S = 90.0
@@ -93,7 +94,9 @@ def routes_and_programs(port: int) -> tuple[list[Route], list[Program]]:
         app_port = free_port(BIND_HOST)
         backends["FORECASTER_URL"] = f"http://{BIND_HOST}:{app_port}"
         address = ["--server.address", BIND_HOST, "--server.port", str(app_port)]
-        command = [sys.executable, "-m", "forecaster.serve", *address]
+        # Its port is one of this machine's, so that a page elsewhere may reach it past the proxy.
+        hosts = [word for host in allowed_hosts(os.environ) for word in ("--server.allowedHosts", host)]
+        command = [sys.executable, "-m", "forecaster.serve", *address, *hosts]
         programs.append(Program("forecaster", command, common, REPOSITORY / "forecaster"))
         routes.append(Route("/forecaster", "the token forecaster", "/forecaster/_stcore/health"))
     configuration = write_configuration(data_directory() / "traefik", f"{BIND_HOST}:{port}")

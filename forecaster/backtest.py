@@ -18,6 +18,7 @@ WEIGHT_POWER = 2.0
 # Error of "as good as yesterday", as many origins of it, that every member starts with: with few origins they
 # would otherwise be ranked by luck.
 WEIGHT_SHRINK_ORIGINS = 4.0
+SMALLEST_ERROR = 1e-9  # below any unit of ours: what is divided by it stays finite
 GUARD_ORIGINS = 21  # the guard at 8 origins cost 1 % on the tuning data: it fired on luck
 GUARD_RATIO = 1.05
 
@@ -139,7 +140,7 @@ def _weight(name: str, fits: Sequence[Fit], actuals: Values, naive: Values) -> f
         return 1.0
     errors = _mean_abs(actuals[took_part], [fit.members[name] for fit, own in zip(fits, took_part, strict=True) if own])
     prior = WEIGHT_SHRINK_ORIGINS * naive[took_part].mean()
-    ratio = (errors.sum() + prior) / max(naive[took_part].sum() + prior, 1e-300)
+    ratio = (errors.sum() + prior) / max(naive[took_part].sum() + prior, SMALLEST_ERROR)
     return float(max(ratio, 0.05) ** -WEIGHT_POWER)
 
 

@@ -62,12 +62,15 @@ LIBRARIES = ("numpy", "scipy", "statsforecast", "statsmodels")
 def run_batch(models: int = TOP_MODELS, companies: int = TOP_COMPANIES, workers: int | None = None) -> str:
     """Forecast what is in the warehouse and store it; return one line that says what was done.
 
-    An empty warehouse has nothing to forecast and is no failure. Raises SeriesError where it was never built,
+    An empty warehouse has nothing to forecast and is no failure; what was forecast before, from requests that have been
+    removed since, is deleted. Raises SeriesError where it was never built,
     WarehouseUnavailable without a server.
     """
     try:
         return _run_batch(models, companies, workers)
     except NoUsage:
+        with connect(autocommit=True) as connection, alone(connection, "forecast"), connection.transaction():
+            connection.execute("set local role portfolio_owner; delete from forecast.runs")
         return "batch: nothing to forecast yet: the warehouse holds no request"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -29,8 +30,8 @@ def add_file(connection: psycopg.Connection, load: Load, policy: Policy) -> str:
     origin = replace(load.origin, arguments=load.origin.arguments | {ADDED: True})
     load = replace(load, origin=origin)
     for done in live_batches(connection, origin.source):
-        known = {name: value for name, value in done.arguments.items() if name != REPEATED}
-        if (done.data_sha256, known) == (origin.data_sha256, origin.arguments) and not policy.force:
+        is_same = done.data_sha256 == origin.data_sha256 and _options(done.arguments) == _options(origin.arguments)
+        if is_same and not policy.force and not _was_dropped(connection, done.batch_id):
             return (
                 f"{origin.source}: up to date, batch {done.batch_id} ({done.finished_at}) added the same data as "
                 f"{origin.file_name} (sha256 {origin.data_sha256[:12]}...)"
@@ -51,6 +52,23 @@ def add_file(connection: psycopg.Connection, load: Load, policy: Policy) -> str:
                 load.requests.members.write(connection, is_replaced=False)
     again = f", {repeated:,} were there already" if repeated else ""
     return f"{origin.source}: {loaded_text(batch)}{again}, {time.monotonic() - start:.1f} s, batch {batch.batch_id}"
+
+
+def _options(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return how a file was read, without what a later version of its adapter may say in other words."""
+    return {name: value for name, value in arguments.items() if name not in (REPEATED, "assumptions")}
+
+
+def _was_dropped(connection: psycopg.Connection, batch_id: int) -> bool:
+    """Return whether rows of a batch have been dropped for their age (RETENTION_MONTHS) since it was loaded."""
+    if connection.execute("select to_regclass('ops.dropped_requests') is null").fetchone() == (True,):
+        return False
+    row = connection.execute(
+        "select exists(select from raw_staging.load_batches as b inner join ops.dropped_requests as d"
+        " on b.first_requested_at < d.dropped_before where b.batch_id = %s)",
+        [batch_id],
+    ).fetchone()
+    return row == (True,)
 
 
 def _fill(connection: psycopg.Connection, load: Load, target: Target, policy: Policy, batch: Attempt) -> None:

@@ -145,7 +145,7 @@ def import_log(path: Path, log_format: str, source: str, epoch: datetime | None,
         held(file),
     ):
         file.check_is_text()
-        context = Context(source, file.sha256, epoch)
+        context = Context(source, epoch)
         load = Load(
             origin=replace(unread, sha256=file.sha256, data_sha256=file.sha256),
             requests=TableInput(

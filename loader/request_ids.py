@@ -13,6 +13,30 @@ NAMESPACE = uuid.UUID("5a0c9d0e-6f3b-5f0f-9c52-0f4d3c1f7b7e")
 _VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}  # the RFC's variant: bits 10
 
 
+class Occurrences:
+    """Tells equal rows of a file apart, for rows without an id of their own: the text of each, and which time it comes.
+
+    So a row has the same key in every file that holds it, and daily exports may overlap. Equal rows are near each other
+    in a log, which is in order of time; only the last RECENT to 2 RECENT different texts are remembered.
+    """
+
+    RECENT = 1_000_000
+
+    def __init__(self) -> None:
+        """Remember nothing yet."""
+        self._counts: dict[str, int] = {}
+        self._before: dict[str, int] = {}
+
+    def key(self, text: str) -> str:
+        """Return the key of the next row of the file."""
+        text = text.strip()
+        count = self._counts.get(text) or self._before.get(text, 0)
+        if len(self._counts) >= self.RECENT and text not in self._counts:
+            self._before, self._counts = self._counts, {}
+        self._counts[text] = count + 1
+        return f"{text}#{count}" if count else text
+
+
 def request_ids(prefix: str, keys: Iterable[object]) -> pa.StringArray:
     """Return uuid5(NAMESPACE, prefix + key) of each key, as 32 hexadecimal digits: `uuid.uuid5`, a few times faster."""
     start = hashlib.sha1(NAMESPACE.bytes + prefix.encode(), usedforsecurity=False)

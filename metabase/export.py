@@ -20,7 +20,18 @@ from metabase import layout
 from metabase.client import MetabaseError
 from metabase.definitions import read_schema
 from metabase.desired import axis_title, column_formats, series_colors
-from metabase.reader import NUMBERS, TIMES, QueryFailed, card_sql, default_values, fetch, plain, reading, variants
+from metabase.reader import (
+    NUMBERS,
+    TIMES,
+    QueryFailed,
+    card_sql,
+    default_values,
+    fetch,
+    plain,
+    reading,
+    variants,
+    with_present_values,
+)
 from metabase.spec import Card, Dashboard, Filter, Placed, Text
 from metabase.theme import Theme
 
@@ -30,6 +41,11 @@ Json = dict[str, Any]
 def write(dashboards: tuple[Dashboard, ...], theme: Theme, out: Path) -> str:
     """Replace the folder `out` by a fresh export; return what was written, in words. Raises MetabaseError."""
     with reading() as connection:
+        try:
+            dashboards = tuple(with_present_values(connection, board) for board in dashboards)
+        except psycopg.Error as error:
+            found = QueryFailed(error, "")
+            raise MetabaseError(f"filters: expected their values, found: {found}; run `make dbt-build` first") from None
         cards = [(card, board) for board in dashboards for card in board.cards]
         shown = tqdm(cards, desc="cards", unit="card", disable=None, delay=2)
         data = {card.address: card_data(connection, card, board) for card, board in shown}

@@ -5,22 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg import sql
 from psycopg.types.string import TextLoader
 
 from metabase.client import MetabaseError
 from metabase.settings import READER
-from metabase.spec import Card, Filter
+from metabase.spec import Card, Dashboard, Filter
 from metabase.sql_text import Value, Values, combinations, rendered
 
 NUMBERS = frozenset({"int2", "int4", "int8", "numeric", "float4", "float8"})
 TIMES = frozenset({"date", "timestamp", "timestamptz"})
+PRESENT_VALUES = 12
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,25 @@ def fetch(connection: psycopg.Connection, sql: str) -> Result:
 def _type_name(connection: psycopg.Connection, oid: int) -> str:
     known = connection.adapters.types.get(oid)
     return known.name if known else "text"
+
+
+def with_present_values(connection: psycopg.Connection, board: Dashboard) -> Dashboard:
+    """Return a dashboard whose filters offer the values their columns have; one value is nothing to choose from.
+
+    At most PRESENT_VALUES of them, those of the most requests, in the order of the definition where that lists them.
+    """
+    filters = dict(board.filters)
+    for key, filter_ in board.filters.items():
+        if not filter_.values_from:
+            continue
+        schema, table, column = map(sql.Identifier, filter_.values_from.split("."))
+        query = sql.SQL("select {0} from {1} group by {0} order by sum(requests) desc, {0} limit {2}")
+        rows = connection.execute(query.format(column, sql.SQL(".").join((schema, table)), PRESENT_VALUES)).fetchall()
+        found = [value for (value,) in rows]
+        listed = [value for value in filter_.values if value in found]
+        values = (*listed, *(value for value in found if value not in listed))
+        filters[key] = replace(filter_, values=values if len(values) > 1 else ())
+    return replace(board, filters=filters)
 
 
 def default_values(card: Card, filters: Mapping[str, Filter]) -> dict[str, Value | None]:

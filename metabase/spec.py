@@ -41,13 +41,17 @@ class DefinitionError(Exception):
 
 @dataclass(frozen=True)
 class Filter:
-    """One filter of a dashboard; `values` is its closed list of choices, empty for free input."""
+    """One filter of a dashboard; `values` is its closed list of choices, empty for free input.
+
+    `values_from` is a column, `schema.table.column`: the site offers what is there, listed values first.
+    """
 
     key: str
     name: str
     type: str
     values: tuple[sql_text.Value, ...] = ()
     default: sql_text.Value | None = None
+    values_from: str = ""
 
     @property
     def choices(self) -> tuple[sql_text.Value | None, ...]:
@@ -215,7 +219,8 @@ class _Reader:
         self.document.complain(path, text)
 
     def _filter(self, key: str, raw: Mapping[str, Any]) -> Filter:
-        filter_ = Filter(key, raw["name"], raw["type"], tuple(raw.get("values", ())), raw.get("default"))
+        values, source = tuple(raw.get("values", ())), raw.get("values_from", "")
+        filter_ = Filter(key, raw["name"], raw["type"], values, raw.get("default"), source)
         path: Path = ("filters", key)
         for value in (*filter_.values, *([filter_.default] if filter_.default is not None else [])):
             if not _fits(value, filter_.type):

@@ -57,10 +57,10 @@ def summary_text(connection: psycopg.Connection) -> str:
     lines = ["Rows", *(f"  {name:<44}{count:>12,}" for name, count in counts)]
     lines += ["", f"Tests    {tests_text(connection)}"]
     if any(name == "public_star.fct_api_requests" for name, _ in counts):
-        lines += ["", f"{'Top models':<38}{'requests':>10}{'tokens':>17}{'cost':>15}"]
+        lines += ["", f"{'Top models':<38}{'requests':>12}{'tokens':>20}{'cost':>15}"]
         for model, provider, requests, tokens, cost in connection.execute(_TOP_MODELS):
             cost_text = "unpriced" if cost is None else f"${cost:,.2f}"
-            lines.append(f"  {f'{model} ({provider})':<36}{requests:>10,}{tokens or 0:>17,}{cost_text:>15}")
+            lines.append(f"  {f'{model} ({provider})':<36}{requests:>12,}{tokens or 0:>20,}{cost_text:>15}")
     return "\n".join(lines)
 
 
@@ -80,7 +80,7 @@ def tests_text(connection: psycopg.Connection) -> str:
     text = f"{passed} passed, {not_passed} not passed (dbt run of {finished_at:%Y-%m-%d %H:%M}Z)"
     failed = connection.execute(_LAST_BUILD_WITHOUT_RESULTS, [finished_at]).fetchone()
     if failed and failed[0] is not None:
-        text += f"; a build of {failed[0]:%Y-%m-%d %H:%M}Z failed before it tested anything"
+        text += f"; a build of {failed[0]:%Y-%m-%d %H:%M}Z failed and left no test results"
     return text
 
 

@@ -15,13 +15,12 @@ class Context:
     """What an adapter must know beside the bytes; `epoch` is the instant of time 0, for formats without a calendar."""
 
     source: str
-    sha256: str
     epoch: datetime | None = None
 
     @property
     def row_id_prefix(self) -> str:
-        """Return what makes line numbers of this file unique, for rows without an id of their own."""
-        return f"{self.source}:{self.sha256}:"
+        """Return what a row without an id of its own is unique in, beside its text: whatever file it is in."""
+        return f"{self.source}:{self.epoch.isoformat() if self.epoch else ''}:"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from loader.columns import typed_chunk
 from loader.kinds import TIMESTAMP, TOKENS, Column
 from loader.records import read_chunks
-from loader.request_ids import request_ids
+from loader.request_ids import Occurrences, request_ids
 from loader.rows import Batches
 from loader.sources.adapter import Adapter, Context
 
@@ -29,9 +29,10 @@ def read(stream: BinaryIO, context: Context) -> Batches:
 
     Raises LoadError when the file is of another format.
     """
+    seen = Occurrences()
     for chunk in read_chunks(stream, HEADER):
         batch = typed_chunk(chunk, COLUMNS)
-        ids = request_ids(context.row_id_prefix, batch.line_numbers)
+        ids = request_ids(context.row_id_prefix, map(seen.key, batch.texts))
         yield replace(batch, rows=batch.rows.add_column(0, "request_id", ids))
 
 

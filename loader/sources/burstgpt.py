@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from loader.columns import TIMESTAMP_TYPE, typed_chunk
 from loader.kinds import INT_MAX, LAST_YEAR, TEXT, TOKENS, Column, Kind
 from loader.records import read_chunks
-from loader.request_ids import request_ids
+from loader.request_ids import Occurrences, request_ids
 from loader.rows import Batches
 from loader.sources.adapter import Adapter, Context
 
@@ -40,9 +40,10 @@ def read(stream: BinaryIO, context: Context) -> Batches:
         Column("completion_tokens", TOKENS, header="Response tokens"),
         Column("latency_ms", _ELAPSED, is_required=False, header="Elapsed time"),
     ]
+    seen = Occurrences()
     for chunk in read_chunks(stream, EIGHT, SIX):
         batch = typed_chunk(chunk, [column for column in columns if column.label in chunk.header])
-        ids = request_ids(context.row_id_prefix, batch.line_numbers)
+        ids = request_ids(context.row_id_prefix, map(seen.key, batch.texts))
         yield replace(batch, rows=batch.rows.add_column(0, "request_id", ids))
 
 

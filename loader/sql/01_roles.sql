@@ -25,6 +25,14 @@ begin
         alter role portfolio_reader set statement_timeout = '30s';
         alter role portfolio_reader set idle_in_transaction_session_timeout = '60s';
     end if;
+    -- A role may change its own settings for one database; those go before the ones above.
+    if exists (
+        select from pg_db_role_setting
+        where setrole = 'portfolio_reader'::regrole
+        and setdatabase = (select oid from pg_database where datname = current_database())
+    ) then
+        execute format('alter role portfolio_reader in database %I reset all', current_database());
+    end if;
     if not pg_has_role(current_user, 'portfolio_owner', 'set') then
         execute format('grant portfolio_owner to %I', current_user);
     end if;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ import psutil
 import pytest
 
 from embedded.process import birth, is_alive, is_gone_within, is_held, take_lock
+from tests.patience import HANG_S
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 STOPPED = "front door was not running"
@@ -78,6 +80,34 @@ def test_serve_starts_beside_a_stale_pid_file_and_once_only(
     assert "front door stopped" in run_command("-m", "embedded", "status").stdout
     assert STOPPED in run_command("-m", "embedded", "stop").stderr
     assert stranger.poll() is None
+
+
+def test_the_forecaster_behind_the_proxy_refuses_a_strange_name(data: Path, run_command: Run) -> None:
+    run_command("-m", "embedded", "serve", "--detach")
+    pid, port, _ = (data / "run-serve.pid").read_text().split()
+    (app,) = (child for child in psutil.Process(int(pid)).children() if "forecaster.serve" in child.cmdline())
+    own_port = int(app.cmdline()[app.cmdline().index("--server.port") + 1])
+    assert handshake(own_port, f"evil.example:{own_port}") == 403
+    assert handshake(own_port, f"localhost:{own_port}") == 101
+    assert handshake(int(port), f"localhost:{port}") == 101
+
+
+def handshake(port: int, host: str) -> int:
+    """Ask the forecaster for its websocket as a page of `host` would; return the status."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=HANG_S)
+    headers = {
+        "Host": host,
+        "Origin": f"http://{host}",
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    connection.request("GET", "/forecaster/_stcore/stream", headers=headers)
+    try:
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 def test_stop_ends_the_front_door_and_its_children(data: Path, run_command: Run) -> None:

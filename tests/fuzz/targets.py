@@ -23,7 +23,7 @@ from loader.sources import azure_llm, burstgpt, litellm, synthetic
 from loader.sources.adapter import Context
 from loader.tables import TABLES
 
-CONTEXT = Context("fuzz", "ab12", datetime(2023, 3, 6, tzinfo=UTC))
+CONTEXT = Context("fuzz", datetime(2023, 3, 6, tzinfo=UTC))
 ARGUMENTS = Arguments(42, 100, "2025-01-01", 365, 40, "csv")
 Target = Callable[[bytes], None]
 

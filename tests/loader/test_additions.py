@@ -98,3 +98,46 @@ def test_killed_addition_leaves_nothing_and_is_done_by_the_next(loader: Any, tmp
     assert loader.request_count("litellm") == 200_005
     states = loader.rows("select status from raw_staging.load_batches order by batch_id")
     assert [state for (state,) in states] == ["done", "failed", "done"]
+
+
+AZURE = ("import", "--from", "azure-llm", "--add")
+
+
+def trace(folder: Path, name: str, seconds: range, *more: str) -> Path:
+    path = folder / name
+    rows = (f"2026-06-03 09:{at // 60:02}:{at % 60:02}.5,{at + 1},9\n" for at in seconds)
+    path.write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n" + "".join((*more, *rows)))
+    return path
+
+
+def test_files_without_ids_may_overlap(loader: Any, tmp_path: Path) -> None:
+    loader.succeeds(*AZURE, trace(tmp_path, "a.csv", range(40)))
+    said = loader.succeeds(*AZURE, trace(tmp_path, "b.csv", range(30, 70)))
+    assert "30 api_requests loaded" in said and "10 were there already" in said
+    assert loader.request_count("azure-llm") == 70
+
+
+def test_a_corrected_file_without_ids_brings_what_was_wrong_alone(loader: Any, tmp_path: Path) -> None:
+    loader.succeeds(*AZURE, trace(tmp_path, "a.csv", range(200), "yesterday,1,1\n"))
+    assert "1 api_requests loaded" in loader.succeeds(*AZURE, trace(tmp_path, "a.csv", range(201)))
+    assert loader.request_count("azure-llm") == 201
+
+
+def test_a_file_whose_requests_were_dropped_for_their_age_can_come_back(loader: Any, tmp_path: Path) -> None:
+    path = trace(tmp_path, "a.csv", range(40))
+    loader.succeeds(*AZURE, path)
+    loader.connection.execute("create table ops.dropped_requests (dropped_before timestamptz not null)")
+    loader.connection.execute("insert into ops.dropped_requests values ('2026-06-03 09:00:10Z')")
+    loader.connection.execute("delete from raw_staging.api_requests where requested_at < '2026-06-03 09:00:10Z'")
+    said = loader.succeeds(*AZURE, path)
+    assert "10 api_requests loaded" in said and "30 were there already" in said
+    assert loader.request_count("azure-llm") == 40
+
+
+def test_the_same_file_read_by_another_version_is_still_the_same(loader: Any, tmp_path: Path) -> None:
+    path = trace(tmp_path, "a.csv", range(5))
+    loader.succeeds(*AZURE, path)
+    loader.connection.execute(
+        """update raw_staging.load_batches set arguments = jsonb_set(arguments, '{assumptions}', '["other words"]')"""
+    )
+    assert "up to date" in loader.succeeds(*AZURE, path)

@@ -122,7 +122,7 @@ class Warehouse:
 
     def imported(self, octets: bytes, read: Callable[..., Any], source: str) -> tuple[TableInput, Target]:
         self._path.write_bytes(octets)
-        context = Context(source, "ab12", datetime(2023, 3, 6, tzinfo=UTC))
+        context = Context(source, datetime(2023, 3, 6, tzinfo=UTC))
         members = self._members.setdefault(source, Members(self.connection, source))
         return TableInput(
             "api_requests",

@@ -45,6 +45,18 @@ def test_init_is_safe_to_run_again(steady_loader: Any) -> None:
     )
 
 
+def test_init_takes_back_what_the_reader_has_set_for_itself(steady_loader: Any) -> None:
+    database = steady_loader.value("select current_database()")
+    for scope in ("", f'in database "{database}" '):
+        for setting in ("statement_timeout = '1ms'", "default_transaction_read_only = off"):
+            steady_loader.connection.execute(f"alter role portfolio_reader {scope}set {setting}")
+    steady_loader.succeeds("init")
+    settings = (
+        "select setdatabase = 0, setconfig[1:2] from pg_db_role_setting where setrole = 'portfolio_reader'::regrole"
+    )
+    assert steady_loader.rows(settings) == [(True, ["default_transaction_read_only=on", "statement_timeout=30s"])]
+
+
 def test_init_gives_every_schema_and_raw_table_to_the_owner(steady_loader: Any) -> None:
     schemas = ["raw_staging", "public_staging", "public_star", "public_snowflake", "public_marts", "ops", "forecast"]
     owners = steady_loader.rows(

@@ -19,7 +19,7 @@ from loader.rows import Batch
 from loader.sources import FORMATS, azure_llm, burstgpt, litellm, synthetic
 from loader.sources.adapter import Context
 
-CONTEXT = Context("azure-llm", "ab12")
+CONTEXT = Context("azure-llm")
 AZURE_HEADER = b"TIMESTAMP,ContextTokens,GeneratedTokens"
 EPOCH = datetime(2023, 3, 6, tzinfo=UTC)
 
@@ -58,7 +58,7 @@ def test_azure_2024_timestamps_carry_a_zone() -> None:
     ]
 
 
-def test_azure_ids_depend_on_source_file_and_line_only() -> None:
+def test_azure_ids_depend_on_source_and_row_only() -> None:
     head, row = AZURE_HEADER + b"\n", b"2024-05-10 00:00:00,1,1\n"
 
     def ids(data: bytes, context: Context = CONTEXT) -> list[str]:
@@ -66,9 +66,15 @@ def test_azure_ids_depend_on_source_file_and_line_only() -> None:
 
     both = ids(head + row + row)
     assert len(set(both)) == 2
-    assert ids(head + b"bad,,\n" + row) == both[1:]
-    assert set(ids(head + row, Context("other", "ab12"))).isdisjoint(both)
-    assert set(ids(head + row, Context("azure-llm", "cd34"))).isdisjoint(both)
+    assert ids(head + b"bad,,\n" + b"2024-05-10 00:00:01,1,1\r\n" + row)[1:] == both[:1]
+    assert set(ids(head + row, Context("other"))).isdisjoint(both)
+
+
+def test_burstgpt_ids_depend_on_the_epoch_as_well() -> None:
+    data = ",".join(burstgpt.SIX).encode() + b"\n61,ChatGPT,322,41,363,Conversation log\n"
+    epochs = (EPOCH, EPOCH.replace(year=2024))
+    ids = [only(burstgpt.read(io.BytesIO(data), Context("burstgpt", epoch))).rows[0][0].as_py() for epoch in epochs]
+    assert len(set(ids)) == 2
 
 
 def test_azure_trace_of_2023_is_read_whole(shared_data: Path) -> None:
@@ -84,7 +90,7 @@ def test_azure_trace_of_2023_is_read_whole(shared_data: Path) -> None:
 def test_burstgpt_of_six_columns_has_no_latency() -> None:
     header = b"Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
     data = header + b"61,ChatGPT,322,41,363,Conversation log\n"
-    batch = only(burstgpt.read(io.BytesIO(data), Context("burstgpt", "ab", EPOCH)))
+    batch = only(burstgpt.read(io.BytesIO(data), Context("burstgpt", EPOCH)))
     (row,) = batch.rows.drop_columns("request_id").to_pylist()
     assert row == {
         "requested_at": datetime(2023, 3, 6, 0, 1, 1, tzinfo=UTC),
@@ -102,7 +108,7 @@ def test_burstgpt_of_eight_columns_has_latency_in_milliseconds() -> None:
         b"-1,,0,ChatGPT,95,0,95,API log\n"
         b"1,,9999999,ChatGPT,95,0,95,API log\n"
     )
-    batch = only(burstgpt.read(io.BytesIO(data), Context("burstgpt", "ab", EPOCH)))
+    batch = only(burstgpt.read(io.BytesIO(data), Context("burstgpt", EPOCH)))
     rows = batch.rows.to_pylist()
     assert [row["latency_ms"] for row in rows] == [0, 12_000]
     assert rows[0]["requested_at"] == datetime(2023, 10, 17, 0, 6, 28, 500_000, UTC)
@@ -171,7 +177,7 @@ def test_generated_set_reads_without_rejects(dataset_20k: Path) -> None:
 
 
 def litellm_rows(text: str) -> Batch:
-    return only(litellm.read(io.BytesIO(text.encode()), Context("litellm", "ab12")))
+    return only(litellm.read(io.BytesIO(text.encode()), Context("litellm")))
 
 
 def test_litellm_is_read_by_column_name() -> None:

@@ -21,7 +21,7 @@ MARK = "touch made-by"
 SETTINGS = {
     "generate": ("ROWS", "SEED", "GENERATED"),
     "load": ("GENERATED", "TOKENSCOPE_DATA_DIR"),
-    "import": ("FROM", "FILE"),
+    "import": ("FROM", "FILE", "EPOCH"),
     "remove": ("SOURCE",),
     "dbt-build": ("SELECT", "FULL", "DBT_TARGET_PATH"),
     "tick": ("GENERATED", "DAYS", "UNTIL", "TICK_ROWS"),

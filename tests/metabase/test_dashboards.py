@@ -13,7 +13,7 @@ import pytest
 
 from metabase import lint
 from metabase.definitions import FOLDER, read_dashboards
-from metabase.reader import card_sql, default_values, fetch, reading
+from metabase.reader import card_sql, default_values, fetch, reading, with_present_values
 from metabase.spec import MAX_CARDS, Card, Dashboard
 from tests.metabase.double.warehouse import PostgresWarehouse
 from tests.metabase.harness import THEME, Lab
@@ -126,6 +126,30 @@ def test_public_cards_show_no_names_of_people(dashboards: tuple[Dashboard, ...])
 
 def test_cards_pass_the_linter_on_the_warehouse(warehouse: dict[str, str], dashboards: tuple[Dashboard, ...]) -> None:
     lint.check_database(dashboards)
+
+
+def test_filters_offer_what_is_there(warehouse: dict[str, str], dashboards: tuple[Dashboard, ...]) -> None:
+    def choices(key: str, filter_: str) -> tuple[Any, ...]:
+        board = next(board for board in dashboards if board.key == key)
+        with reading() as connection:
+            return with_present_values(connection, board).filters[filter_].choices
+
+    with psycopg.connect("", autocommit=True) as owner:
+        providers = [name for (name,) in owner.execute("select distinct provider from public_star.dim_models")]
+        assert set(choices("model-performance", "provider")) == {None, *providers} - {"unknown"}
+        assert choices("usage-explorer", "tier") == (None, "free", "starter", "pro", "enterprise")
+        owner.execute(
+            "delete from public_marts.usage_daily where ctid not in (select ctid from public_marts.usage_daily limit 2)"
+        )
+        other = (
+            "update public_marts.usage_daily set provider = %s, billing_tier = %s where ctid = (select {}(ctid) from"
+        )
+        for end, values in (("min", ("acme", "unknown")), ("max", ("beta", "pro"))):
+            owner.execute(f"{other.format(end)} public_marts.usage_daily)".encode(), values)
+        assert set(choices("model-performance", "provider")) == {None, "acme", "beta"}
+        assert choices("usage-explorer", "tier") == (None, "pro", "unknown")
+        owner.execute("delete from public_marts.usage_daily where provider = 'beta'")
+        assert choices("model-performance", "provider") == choices("usage-explorer", "tier") == (None,)
 
 
 def test_cards_equal_the_fact(warehouse: dict[str, str], dashboards: tuple[Dashboard, ...]) -> None:

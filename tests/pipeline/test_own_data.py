@@ -133,6 +133,8 @@ def test_removed_source_leaves_the_site_after_the_next_run(empty: Stack) -> None
         assert [(row["source"], row["requests"]) for row in export(empty, "site")["headline"]["sources"]] == left
         assert [row["source"] for row in export(empty, "quality")["reconciliation"]] == [name for name, _ in left]
     assert "No requests yet" in (empty.root / "dist" / "index.html").read_text()
+    assert empty.rows("select count(*) from forecast.runs") == [(0,)]
+    assert export(empty, "forecast") == {"hours": []}
 
 
 def run_work(stack: Stack) -> subprocess.CompletedProcess[str]:

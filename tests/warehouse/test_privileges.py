@@ -29,6 +29,9 @@ WRITES: tuple[LiteralString, ...] = (
     "copy (select 1) to program 'true'",
     "copy (select 1) to '/tmp/x'",
     "set role portfolio_owner",
+    "select pg_advisory_lock(7460004, 1)",
+    "select pg_advisory_xact_lock_shared(1)",
+    "select pg_try_advisory_lock(1)",
 )
 
 

@@ -74,6 +74,7 @@ measured as (
         users.user_key,
         users.user_id,
         users.full_name,
+        case when users.user_id < 0 then users.full_name else 'user ' || users.user_id end as user_label,
         -- A user whom a real log names belongs to the team of most of the active days.
         case when users.user_id < 0 then coalesce(usage.company_name, 'unknown') else users.company_name end
             as company_name,
@@ -120,6 +121,7 @@ final as (
         user_key,
         user_id,
         full_name,
+        user_label,
         company_name,
         billing_tier,
         country_code,

@@ -1,5 +1,5 @@
 select
-    users.full_name,
+    users.user_label,
     activity.company_name,
     activity.billing_tier,
     sum(activity.requests) as requests,
@@ -10,6 +10,6 @@ inner join public_marts.user_lifetime as users on activity.user_id = users.user_
 where
     activity.day_on > (select max(day_on) from public_marts.user_activity_daily) - {{days}}
     [[and activity.billing_tier in ({{tier}})]]
-group by activity.user_id, users.full_name, activity.company_name, activity.billing_tier
+group by activity.user_id, users.user_label, activity.company_name, activity.billing_tier
 order by requests desc, activity.user_id
 limit 15
