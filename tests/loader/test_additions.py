@@ -127,6 +127,7 @@ def test_a_file_whose_requests_were_dropped_for_their_age_can_come_back(loader: 
     path = trace(tmp_path, "a.csv", range(40))
     loader.succeeds(*AZURE, path)
     loader.connection.execute("create table ops.dropped_requests (dropped_before timestamptz not null)")
+    loader.connection.execute("alter table ops.dropped_requests owner to portfolio_owner")
     loader.connection.execute("insert into ops.dropped_requests values ('2026-06-03 09:00:10Z')")
     loader.connection.execute("delete from raw_staging.api_requests where requested_at < '2026-06-03 09:00:10Z'")
     said = loader.succeeds(*AZURE, path)

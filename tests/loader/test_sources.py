@@ -35,13 +35,13 @@ def test_azure_2023_is_read_as_published() -> None:
     assert batch.rejects == []
     assert batch.rows.to_pylist() == [
         {
-            "request_id": uuid.uuid5(NAMESPACE, "azure-llm:ab12:2").hex,
+            "request_id": uuid.uuid5(NAMESPACE, "azure-llm::2023-11-16 18:17:03.9799609,4808,10").hex,
             "requested_at": datetime(2023, 11, 16, 18, 17, 3, 979960, UTC),
             "prompt_tokens": 4808,
             "completion_tokens": 10,
         },
         {
-            "request_id": uuid.uuid5(NAMESPACE, "azure-llm:ab12:3").hex,
+            "request_id": uuid.uuid5(NAMESPACE, "azure-llm::2023-11-16 23:59:59.9999999,3,0").hex,
             "requested_at": datetime(2023, 11, 16, 23, 59, 59, 999999, UTC),  # cut, not rounded into the next day
             "prompt_tokens": 3,
             "completion_tokens": 0,

@@ -141,11 +141,13 @@ def test_filters_offer_what_is_there(warehouse: dict[str, str], dashboards: tupl
         owner.execute(
             "delete from public_marts.usage_daily where ctid not in (select ctid from public_marts.usage_daily limit 2)"
         )
-        other = (
-            "update public_marts.usage_daily set provider = %s, billing_tier = %s where ctid = (select {}(ctid) from"
+        owner.execute(
+            "update public_marts.usage_daily set provider = 'acme', billing_tier = 'unknown'"
+            " where ctid = (select min(ctid) from public_marts.usage_daily)"
         )
-        for end, values in (("min", ("acme", "unknown")), ("max", ("beta", "pro"))):
-            owner.execute(f"{other.format(end)} public_marts.usage_daily)".encode(), values)
+        owner.execute(
+            "update public_marts.usage_daily set provider = 'beta', billing_tier = 'pro' where provider <> 'acme'"
+        )
         assert set(choices("model-performance", "provider")) == {None, "acme", "beta"}
         assert choices("usage-explorer", "tier") == (None, "pro", "unknown")
         owner.execute("delete from public_marts.usage_daily where provider = 'beta'")
