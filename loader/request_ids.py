@@ -20,7 +20,7 @@ class Occurrences:
     in a log, which is in order of time; only the last RECENT to 2 RECENT different texts are remembered.
     """
 
-    RECENT = 1_000_000
+    RECENT = 100_000
 
     def __init__(self) -> None:
         """Remember nothing yet."""
