@@ -138,6 +138,8 @@ def _card(card: Card, theme: Theme) -> Json:
         "filters": list(card.tags),
         "data": f"{card.address}.json",
     }
+    if card.empty:
+        described["empty"] = card.empty
     colors = series_colors(card, theme)
     if colors:
         named = {name: formats[name][0] if name in formats else name for name in colors}

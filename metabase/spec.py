@@ -83,6 +83,7 @@ class Card:
     tags: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, Column] = field(default_factory=dict)
     budget_ms: int = DEFAULT_BUDGET_MS
+    empty: str = ""
     file: str = ""
     line: int = 1
     sql_file: str = ""
@@ -266,6 +267,7 @@ class _Reader:
             tags=raw.get("tags", {}),
             columns={name: Column(**column) for name, column in raw.get("columns", {}).items()},
             budget_ms=raw.get("budget_ms", DEFAULT_BUDGET_MS),
+            empty=raw.get("empty", ""),
             file=self.document.file,
             line=self.document.line(path),
             sql_file=file,

@@ -148,6 +148,11 @@ describe('cardBody', () => {
     const series = [{ name: 'errors', title: 'Errors', color: 'red' }];
     const body = cardBody(view({ ...chart, y: ['errors'] }, columns, [['2025-01-01', 0]], series));
     assert.match(body, /Zero throughout/);
+    const unknown = view({ ...chart, y: ['errors'] }, columns, [['2025-01-01', null]], series);
+    assert.match(cardBody(unknown), /Not known/);
+    unknown.card.empty = 'No log says <this>.';
+    assert.match(cardBody(unknown), /No log says &lt;this&gt;\./);
+    assert.match(cardBody({ ...unknown, rows: [] }), /No log says/);
     assert.doesNotMatch(body, /<svg/);
     assert.match(body, /<table/);
     assert.equal(picture(view({ ...chart, y: ['errors'] }, columns, [['2025-01-01', 0]], series)), null);

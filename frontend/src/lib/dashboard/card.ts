@@ -26,8 +26,10 @@ export interface CardView {
 
 /** The card's body: drawing, legend and the same numbers as a table. */
 export function cardBody(view: CardView): string {
-  if (view.rows.length === 0)
-    return `<p class="empty">${view.card.filters.length ? 'No rows for this choice.' : 'Nothing to list.'}</p>`;
+  if (view.rows.length === 0) {
+    const plain = view.card.filters.length ? 'No rows for this choice.' : 'Nothing to list.';
+    return nothing(view.card.empty ?? plain);
+  }
   switch (view.card.chart.type) {
     case 'scalar':
       return scalar(view);
@@ -45,6 +47,8 @@ export function cardBody(view: CardView): string {
       return xy(view);
   }
 }
+
+const nothing = (words: string) => `<p class="empty">${escape(words)}</p>`;
 
 const only = (name: string | string[] | undefined) => (Array.isArray(name) ? name[0]! : name!);
 const many = (names: string | string[] | undefined) => (Array.isArray(names) ? names : [names!]);
@@ -161,7 +165,11 @@ function xy(view: CardView): string {
     written(name, formatOf(view, chart.x!), view.theme),
     ...series.map(({ values }) => written(values[at] ?? null, format, view.theme)),
   ]);
-  if (isFlat(series)) return `<p class="empty">Zero throughout.</p>${dataTable(view, columns, lines, true)}`;
+  if (isFlat(series)) {
+    const isKnown = series.some(({ values }) => values.some((value) => value !== null));
+    const plain = isKnown ? 'Zero throughout.' : 'Not known: no log shown here reports it.';
+    return nothing(view.card.empty ?? plain) + dataTable(view, columns, lines, true);
+  }
   return (
     legend(series) + axisTitle(view.card) + drawing(view, found, 7) + dataTable(view, columns, lines, true)
   );
