@@ -161,12 +161,12 @@ def test_a_build_is_recorded_by_its_own_results_and_named_when_a_later_one_tests
     recorded = warehouse.execute("select node_count from ops.dbt_runs").fetchall()
     assert len(recorded) == 1
     said = run_command("-m", "warehouse", "summary").stdout
-    assert " passed, 0 not passed" in said and "failed before" not in said
+    assert " passed, 0 not passed" in said and "left no test results" not in said
     assert build(run_command, target, "dim_dat").returncode != 0
     assert warehouse.execute("select node_count from ops.dbt_runs").fetchall() == recorded
     assert warehouse.execute(DBT_ENDS).fetchall() == [("done",), ("failed",)]
     said = run_command("-m", "warehouse", "summary").stdout
-    assert " passed, 0 not passed" in said and "failed before it tested anything" in said
+    assert " passed, 0 not passed" in said and "failed and left no test results" in said
 
 
 def test_missing_results_do_not_fail_a_command_that_succeeded(
