@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,8 @@ import psycopg
 from pipeline import jobs, steps
 from pipeline.jobs import JobError
 from pipeline.settings import PipelineError, Settings
-from warehouse.connection import WarehouseUnavailable
+from warehouse.connection import WarehouseUnavailable, connect
+from warehouse.events import pipeline_run
 from warehouse.unexpected import guarded
 
 LOADER_COMMANDS = ("import", "remove", "status")
@@ -90,10 +92,10 @@ def _run(options: argparse.Namespace) -> int:
     settings = Settings.from_environment(os.environ)
     if options.command == "run":
         steps.run_pipeline(settings, force=options.force)
-    elif options.command == "work":
-        steps.run_work(settings)
-    elif options.command == "daily":
-        steps.run_daily(settings)
+    elif options.command in WHOLE_RUNS:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # its end is recorded, then, too
+        with pipeline_run(lambda: connect(autocommit=True), options.command):
+            WHOLE_RUNS[options.command](settings)
     elif options.command == "schedule":
         from pipeline.scheduler import run_scheduler
 
@@ -103,6 +105,8 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
+WHOLE_RUNS = {"work": steps.run_work, "daily": steps.run_daily}
+"""What leaves its start and end in ops.pipeline_events around those of its steps, whoever starts it."""
 STEPS = {
     "inbox": "step: import what lies in the inbox",
     "retention": "step: drop what is older than RETENTION_MONTHS",
@@ -135,7 +139,7 @@ def _step(name: str, settings: Settings) -> str:
 
 def _load(words: list[str]) -> int:
     """Run the loader's own command; a file named `-` is standard input."""
-    if words[-1] != "-":
+    if "-" not in words:
         return subprocess.run([sys.executable, "-m", "loader", *words]).returncode
     folder = Path(os.environ.get("PIPELINE_DATA_DIR") or "/data")
     descriptor, name = tempfile.mkstemp(prefix="stdin-", suffix=".csv", dir=folder)  # not in /tmp, which is memory here
@@ -144,7 +148,8 @@ def _load(words: list[str]) -> int:
         with os.fdopen(descriptor, "wb") as file:
             while block := sys.stdin.buffer.read(1 << 20):
                 file.write(block)
-        return subprocess.run([sys.executable, "-m", "loader", *words[:-1], str(spool)]).returncode
+        named = [str(spool) if word == "-" else word for word in words]
+        return subprocess.run([sys.executable, "-m", "loader", *named]).returncode
     finally:
         spool.unlink(missing_ok=True)
 

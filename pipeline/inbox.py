@@ -103,9 +103,18 @@ def report_path(path: Path) -> Path:
 
 
 def put_away(found: Found, folder: Path, now: datetime, report: str) -> Path:
-    """Write the report, then move the file beside it; return where it is. Raises OSError where that is not allowed."""
+    """Write the report, then move the file beside it; return where it is. Raises OSError where that is not allowed.
+
+    The report of a file that stays is not left behind: each try would leave another.
+    """
     folder.mkdir(exist_ok=True)
     path = destination(folder, found.path.name, now)
     report_path(path).write_bytes(report.encode("utf-8", "backslashreplace"))
-    found.path.rename(path)
+    try:
+        found.path.rename(path)
+    except FileNotFoundError:
+        raise  # taken away meanwhile: what was loaded of it is said here alone
+    except OSError:
+        report_path(path).unlink()
+        raise
     return path

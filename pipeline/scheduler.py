@@ -72,16 +72,23 @@ def step(settings: Settings, state: State, now: datetime, alive: Path) -> None:
 
 
 def first_due(settings: Settings, now: datetime) -> datetime:
-    """Return when the daily run is due first: at once where its time passed while nobody was there to see it."""
+    """Return when the daily run is due first: at once where its time passed while nobody was there to see it.
+
+    The first start of all remembers itself, so that the first run is not lost either.
+    """
     try:
         last = datetime.fromisoformat(json.loads(_memory(settings).read_text(encoding="utf-8"))["daily_started_at"])
     except (OSError, ValueError, KeyError, TypeError):
         last = now
+        remember(settings, now)
     return next_run(min(last, now), settings.daily_at, settings.zone)
 
 
 def remember(settings: Settings, now: datetime) -> None:
-    """Note that the daily run starts, before it does: one that ends the container is not repeated for ever."""
+    """Note that the daily run starts, before it does: one that ends the container is not repeated for ever.
+
+    The scheduler's first start is noted alike.
+    """
     path = _memory(settings)
     staging = path.with_suffix(".new")
     staging.write_text(json.dumps({"daily_started_at": now.isoformat()}) + "\n", encoding="utf-8")
@@ -89,10 +96,8 @@ def remember(settings: Settings, now: datetime) -> None:
 
 
 def run_child(command: str, alive: Path) -> bool:
-    """Run `python -m pipeline COMMAND`, recorded under its name, giving signs of life; return whether it succeeded."""
-    program = [sys.executable, "-m", "pipeline", command]
-    recorded = [sys.executable, "-m", "warehouse", "run", command, "--", *program]
-    process = subprocess.Popen(recorded, cwd=REPOSITORY)
+    """Run `python -m pipeline COMMAND`, giving signs of life; return whether it succeeded."""
+    process = subprocess.Popen([sys.executable, "-m", "pipeline", command], cwd=REPOSITORY)
     try:
         while True:
             try:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from pipeline import inbox
 from pipeline.jobs import Job, ask
@@ -144,21 +145,47 @@ def load_inbox(settings: Settings) -> bool:
 
 
 def build(settings: Settings, force: bool = False, tests: str = "all") -> bool:
-    """Build and export unless that was done from these loads by these files; return whether anything was."""
+    """Build and export unless that was done from these loads by these files; return whether anything was.
+
+    Two notes say so, each beside what it is about: a restore brings back the models, not the exports in the volumes.
+    """
     wanted = {
         "batches": latest_batches(),
         "dropped": latest_drop(),
         "made_by": digest(MADE_BY),
         "report_tz": settings.report_tz,
     }
-    marker = settings.data / "built.json"
-    if not force and read_json(marker) == wanted and all((settings.docs / name).exists() for name in DOCS_FILES):
+    exported = settings.data / "exported.json"
+    is_done = built_from() == wanted == read_json(exported)
+    if not force and is_done and all((settings.docs / name).exists() for name in DOCS_FILES):
         report("dbt-build", "skipped: built from these loads by these files")
         return False
-    marker.unlink(missing_ok=True)
+    (settings.data / "built.json").unlink(missing_ok=True)  # the only note of earlier versions
+    exported.unlink(missing_ok=True)
+    note_built_from(None)
     model(settings, tests)
-    marker.write_text(json.dumps(wanted, sort_keys=True), encoding="utf-8")
+    note_built_from(wanted)
+    exported.write_text(json.dumps(wanted, sort_keys=True), encoding="utf-8")
     return True
+
+
+def built_from() -> object:
+    """Return what the models were last built from, None where no build has ended."""
+    with psycopg.connect("") as connection:
+        if connection.execute("select to_regclass('ops.built_from') is null").fetchone() == (True,):
+            return None
+        row = connection.execute("select wanted from ops.built_from").fetchone()
+    return row[0] if row else None
+
+
+def note_built_from(wanted: Mapping[str, object] | None) -> None:
+    """Note what the models were built from, None while they are; it travels with a dump and with the log of changes."""
+    with psycopg.connect("") as connection:
+        connection.execute("set role portfolio_owner")
+        connection.execute("create table if not exists ops.built_from (wanted jsonb not null)")
+        connection.execute("delete from ops.built_from")
+        if wanted is not None:
+            connection.execute("insert into ops.built_from (wanted) values (%s)", [Jsonb(wanted)])
 
 
 def model(settings: Settings, tests: str = "all") -> None:

@@ -109,8 +109,21 @@ start_services() {
     until stack/status.sh --quiet; do wait_or_give_up; done
 }
 
+# Where nobody gives DATA, neither here nor in .env, it is that of the container there is: with another setting it, and all
+# that wait for it, would be made anew. One that a `docker compose run` has made does not count.
+keep_data() {
+    local ids
+    case "$(docker compose config | sed -n 's/^ *DATA: //p')" in '' | '""') ;; *) return 0 ;; esac
+    ids=$(docker compose ps --all --quiet pipeline)
+    [ -n "$ids" ] || return 0
+    DATA=$(xargs docker inspect --format '{{.Id}}{{if eq (index .Config.Labels "com.docker.compose.oneoff") "False"}}
+        {{- range .Config.Env}}{{println}}{{.}}{{end}}{{end}}' <<<"$ids" 2>/dev/null | sed -nE 's/^DATA=(demo|none)$/\1/p' | tail -n 1) || true
+    export DATA
+}
+
 stack/secrets.sh
 stack/folders.sh
+keep_data
 STACK_COMMIT=$(git describe --always --dirty 2>/dev/null || echo unknown) # for the scheduled backups' versions.txt
 export STACK_COMMIT
 # An attestation holds the time, so an image that is built again would be another, and its containers replaced.

@@ -99,3 +99,11 @@ def test_report_lies_beside_the_file_before_the_file_is_moved(folder: Path) -> N
     with pytest.raises(FileNotFoundError):
         inbox.put_away(inbox.Found(path, "litellm"), folder / "done", NOW, "report\n")
     assert [found.name for found in (folder / "done").iterdir()] == ["20261121T031507Z-gone.csv.report.txt"]
+
+
+def test_file_that_cannot_be_moved_leaves_no_report(folder: Path) -> None:
+    place = folder / "excel" / "failed"  # no folder can be moved into itself
+    place.mkdir(parents=True)
+    with pytest.raises(OSError, match="Invalid argument"):
+        inbox.put_away(inbox.Found(folder / "excel", ""), place, NOW, "report\n")
+    assert list(place.iterdir()) == []

@@ -201,14 +201,15 @@ def test_demo_data_stay_when_they_are_no_longer_asked_for(
 def test_import_goes_to_the_loader_from_a_file_or_standard_input(stack: Any) -> None:
     path = stack.drop("code.csv", range(30))
     assert "30 api_requests loaded" in stack.run("import", "--from", "azure-llm", str(path)).stderr
-    from_pipe = subprocess.run(
-        [sys.executable, "-m", "pipeline", "import", "--from", "azure-llm", "--source", "piped", "-"],
-        cwd=stack.repository,
-        env=stack.environment(),
-        input=path.read_bytes(),
-        capture_output=True,
-    )
-    assert b"30 api_requests loaded" in from_pipe.stderr, from_pipe.stderr
+    for words in (("--source", "piped", "-"), ("-", "--source", "piped-first")):
+        from_pipe = subprocess.run(
+            [sys.executable, "-m", "pipeline", "import", "--from", "azure-llm", *words],
+            cwd=stack.repository,
+            env=stack.environment(),
+            input=path.read_bytes(),
+            capture_output=True,
+        )
+        assert b"30 api_requests loaded" in from_pipe.stderr, from_pipe.stderr
     assert list((stack.root / "data").iterdir()) == []
     assert "piped" in stack.run("status").stdout
     assert stack.run("import", "--from", "excel", str(path)).returncode == 2

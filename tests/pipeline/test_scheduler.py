@@ -13,6 +13,7 @@ import pytest
 
 from pipeline import scheduler
 from tests.patience import HANG_S, wait_until
+from warehouse.lock import alone
 
 
 def utc(text: str) -> datetime:
@@ -31,6 +32,13 @@ def test_run_that_was_missed_is_due_at_once_and_then_daily(stack: Any) -> None:
     assert scheduler.first_due(settings, now) <= now
     scheduler.remember(settings, now)
     assert scheduler.first_due(settings, now) == utc("2026-11-22T03:15")
+
+
+def test_first_run_that_was_missed_is_due_at_once(stack: Any) -> None:
+    settings = stack.settings(DAILY_RUN_AT="03:15")
+    scheduler.first_due(settings, utc("2026-11-20T12:00"))
+    now = utc("2026-11-21T12:00")
+    assert scheduler.first_due(settings, now) <= now
 
 
 def test_memory_that_is_damaged_or_of_the_future_is_none(stack: Any) -> None:
@@ -62,7 +70,7 @@ def test_file_in_the_inbox_starts_a_run_whose_failure_ends_nothing(stack: Any, t
         wait_until(alive.exists, "no sign of life")
         stack.drop("code.csv", range(30))
         wait_until(lambda: bool(stack.rows(ended)), "no run")
-        assert stack.rows(ended)[0] == ("failed",)
+        assert stack.rows(ended) == [("failed",)]
         steps = "select status from ops.pipeline_events where event_name = 'pipeline_run_end' and pipeline_id = 'inbox'"
         assert stack.rows(steps) == [("done",)]
         assert stack.rows("select count(*) from raw_staging.api_requests") == [(30,)]
@@ -72,6 +80,28 @@ def test_file_in_the_inbox_starts_a_run_whose_failure_ends_nothing(stack: Any, t
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(HANG_S) == 0
+
+
+def test_run_by_hand_leaves_its_start_and_its_end_once(stack: Any) -> None:
+    (stack.root / "data" / "dbt_target").write_text("")  # the build fails at once
+    query = "select event_name, status from ops.pipeline_events where pipeline_id = '{}' order by event_id"
+    for name in ("work", "daily"):
+        assert stack.run(name).returncode == 1
+        assert stack.rows(query.format(name)) == [("pipeline_run_start", None), ("pipeline_run_end", "failed")]
+
+
+def test_run_that_is_asked_to_end_leaves_its_end(stack: Any) -> None:
+    begun = "select status from ops.pipeline_events where pipeline_id = 'work' order by event_id"
+    with stack.connect() as holder:
+        holder.autocommit = True
+        with alone(holder, "daily"):
+            process = subprocess.Popen(
+                [sys.executable, "-m", "pipeline", "work"], cwd=stack.repository, env=stack.environment()
+            )
+            wait_until(lambda: bool(stack.rows(begun)), "no run")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(HANG_S) == 128 + signal.SIGTERM
+    assert stack.rows(begun) == [(None,), ("failed",)]
 
 
 def test_two_runs_wait_for_each_other(stack: Any) -> None:

@@ -107,6 +107,22 @@ def test_second_up_changes_nothing(stack: Project, record_figure: RecordFigure) 
     assert "0 made" in result.stderr
 
 
+def test_up_without_data_recreates_nothing_after_one_with_it(stack: Project) -> None:
+    stack.make("up", DATA="demo")
+    before = {name: stack.container(name) for name in [*LONG_RUNNING, *ONE_SHOTS]}
+    stack.make("up")
+    assert {name: stack.container(name) for name in [*LONG_RUNNING, *ONE_SHOTS]} == before
+    assert "DATA=demo" in stack.inspect("pipeline")["Config"]["Env"]
+    (stack.folder / ".env").write_text("DATA=none\n")
+    try:
+        stack.make("up")
+    finally:
+        (stack.folder / ".env").unlink()
+    assert "DATA=none" in stack.inspect("pipeline")["Config"]["Env"]
+    stack.make("up", DATA="demo")
+    assert "DATA=demo" in stack.inspect("pipeline")["Config"]["Env"]
+
+
 def test_ps_lists_every_service(stack: Project) -> None:
     listed = stack.make("ps").stdout
     assert [name for name in [*LONG_RUNNING, *ONE_SHOTS] if f"tokenscope-{name}-1" not in listed] == []
