@@ -180,7 +180,7 @@ def test_pins_are_written_once(workplace: Workplace) -> None:
     assert after != before and f"image: metabase/metabase:v0.58.39@sha256:{digest}\n" in after
     assert re.sub("@sha256:[0-9a-f]{64}", "", after) == re.sub("@sha256:[0-9a-f]{64}", "", before)
     assert "0 files changed" in succeed(workplace.run("stack/pins.sh")).stderr
-    assert f"-slim-trixie@sha256:{digest} AS base\n" in (workplace.folder / "stack" / "Dockerfile").read_text()
+    assert f"-slim-trixie@sha256:{digest} AS python\n" in (workplace.folder / "stack" / "Dockerfile").read_text()
 
 
 def test_lost_password_is_set_through_one_pipe(workplace: Workplace) -> None:
