@@ -58,8 +58,8 @@ def test_unknown_key_is_named_with_line_and_neighbour() -> None:
     found = problems(YAML.replace("    question:", "    queston:"))
     assert found == [
         "dashboards/demo.yml:9: cards[1]: missing keys: expected card, title, question, chart, found no question",
-        "dashboards/demo.yml:11: cards[1]: unknown key: expected one of budget_ms, card, chart, columns, question, "
-        "size, tags, title, found 'queston'; did you mean 'question'?",
+        "dashboards/demo.yml:11: cards[1]: unknown key: expected one of budget_ms, card, chart, columns, empty, "
+        "question, size, tags, title, found 'queston'; did you mean 'question'?",
     ]
 
 
