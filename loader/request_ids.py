@@ -34,7 +34,7 @@ class Occurrences:
         if len(self._counts) >= self.RECENT and text not in self._counts:
             self._before, self._counts = self._counts, {}
         self._counts[text] = count + 1
-        return f"{text}#{count}" if count else text
+        return f"{text}\n{count}" if count else text
 
 
 def request_ids(prefix: str, keys: Iterable[object]) -> pa.StringArray:

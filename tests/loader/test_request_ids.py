@@ -18,8 +18,8 @@ def test_request_ids_are_uuid5_of_prefix_and_key(prefix: str, keys: list[object]
 
 def test_equal_rows_are_numbered_and_memory_is_bounded() -> None:
     seen = Occurrences()
-    assert [seen.key(text) for text in ("a", "b", "a\n", "a", "b")] == ["a", "b", "a#1", "a#2", "b#1"]
+    assert [seen.key(text) for text in ("a", "b", "a\n", "a", "b")] == ["a", "b", "a\n1", "a\n2", "b\n1"]
     seen.RECENT = 3  # type: ignore[misc]
     keys = [seen.key(f"row {number // 2}") for number in range(100)]
-    assert keys == [f"row {number // 2}" + "#1" * (number % 2) for number in range(100)]
+    assert keys == [f"row {number // 2}" + "\n1" * (number % 2) for number in range(100)]
     assert len(seen._counts) + len(seen._before) <= 6
