@@ -36,7 +36,8 @@ class TableInput:
     """One file and the raw table it belongs to; `rows` is what a manifest promises, `key` what must not repeat.
 
     `columns` are those of a CSV file that the server may read itself, line by line held to their kinds. Where there is
-    a `window`, rows whose requested_at is outside are rejected. `members` number the models, users and teams that its rows name.
+    a `window`, rows whose requested_at is outside are rejected. `members` number the models, users and teams that its
+    rows name.
     """
 
     table: str
