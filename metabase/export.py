@@ -161,8 +161,11 @@ def _replace_folder(out: Path, files: dict[str, Json]) -> None:
     """Write all files to a folder beside `out`, then swap; an interrupted run leaves the old folder."""
     if out.exists() and not (out / "dashboards.json").is_file() and any(out.iterdir()):
         raise MetabaseError(f"export: expected an export or nothing at {out}, found other files; choose another folder")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    except OSError as error:
+        raise _not_written(out, error) from None
     try:
         for name, document in files.items():
             path = fresh / name
@@ -172,6 +175,14 @@ def _replace_folder(out: Path, files: dict[str, Json]) -> None:
         fresh.chmod(0o755)
         shutil.rmtree(out, ignore_errors=True)
         fresh.replace(out)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(fresh, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise _not_written(out, error) from None
         raise
+
+
+def _not_written(out: Path, error: OSError) -> MetabaseError:
+    return MetabaseError(
+        f"expected to write to {out}, found: {error.strerror}; make room, or choose a folder with --out"
+    )

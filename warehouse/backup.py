@@ -154,6 +154,9 @@ def _restored(admin: psycopg.Connection, dump: Path, name: str) -> Iterator[str]
     """Restore a dump into the database `name`, gone afterwards unless it has been renamed."""
     identifier = sql.Identifier(name)
     _drop_ours(admin, name)  # of a killed one
+    for use in ("checked", "restored", "replaced"):  # whatever was killed, the next one takes its copy away
+        with suppress(BackupError):
+            _drop_ours(admin, f"{name.rpartition('_')[0]}_{use}")
     try:
         admin.execute(sql.SQL("create database {} template template0").format(identifier))
         admin.execute(sql.SQL("comment on database {} is {}").format(identifier, _MARK))
@@ -301,6 +304,8 @@ def _server_version() -> str:
 
 def _sha256(path: Path) -> str:
     try:
+        if not path.is_file():  # a pipe would be waited for
+            return ""
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:

@@ -51,9 +51,14 @@ def main(arguments: list[str] | None = None) -> int:
         cause = " ".join(str(error).split())
         print(f"export: expected the modelled warehouse, found: {cause}; run `make pipeline` first", file=sys.stderr)
         return 1
-    options.out.mkdir(parents=True, exist_ok=True)
-    for name, document in documents.items():
-        _write(options.out / f"{name}.json", document)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        for name, document in documents.items():
+            _write(options.out / f"{name}.json", document)
+    except OSError as error:
+        where = f"expected to write to {options.out}, found: {error.strerror}"
+        print(f"export: {where}; make room, or choose a folder with --out", file=sys.stderr)
+        return 1
     seconds = time.perf_counter() - begin
     print(f"export: wrote {len(documents)} files to {options.out} in {seconds:.1f} s", file=sys.stderr)
     return 0

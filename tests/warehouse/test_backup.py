@@ -160,13 +160,25 @@ def test_a_folder_that_is_no_backup_is_refused_with_those_that_are(backup: Path,
     assert status == 2 and f"  FROM={backup}\n" in said
 
 
-def test_what_a_killed_restore_left_is_in_nobodys_way(place: Environment, backup: Path, run: Command) -> None:
+@pytest.mark.parametrize("command", ["backup", "restore"])
+def test_the_next_command_takes_away_what_a_killed_one_left(
+    place: Environment, backup: Path, run: Command, command: str
+) -> None:
     with connected(place, name="postgres") as connection:
         for purpose in ("restored", "replaced", "checked"):
             name = f'"{place["PGDATABASE"]}_{purpose}"'
             connection.execute(f"create database {name}".encode())
             connection.execute(f"comment on database {name} is '{_MARK}'".encode())
-    assert run("restore", backup)[0] == run("backup")[0] == 0
+        assert run(command, *([backup] if command == "restore" else []))[0] == 0
+        copies = "select count(*) from pg_database where starts_with(datname, %s)"
+        assert connection.execute(copies, [f"{place['PGDATABASE']}_"]).fetchone() == (0,)
+
+
+def test_a_pipe_in_the_place_of_a_file_is_a_damaged_backup(backup: Path, run: Command) -> None:
+    (backup / "tables.txt").unlink()
+    os.mkfifo(backup / "tables.txt")
+    status, said = run("restore", backup)
+    assert status == 1 and "expected the files that SHA256SUMS lists, found others" in said
 
 
 def test_a_database_of_somebody_else_is_not_dropped(place: Environment, backup: Path, run: Command) -> None:
