@@ -21,8 +21,10 @@ pytestmark = pytest.mark.timeout(1800)  # a build and a site on a busy machine; 
 SCRIPT = "<script>alert(1)</script>"
 SECRET = "sk-" + "0Ab" * 12
 HEADER = (
-    "request_id,startTime,endTime,prompt_tokens,completion_tokens,spend,status,model,custom_llm_provider,user,team_id"
+    "request_id,startTime,endTime,prompt_tokens,completion_tokens,spend,status,model,custom_llm_provider,user,team_id,"
+    "metadata"
 )
+CACHED = '"{""additional_usage_values"":{""cache_read_input_tokens"":1500}}"'
 ROWS = (
     # time, input, output, spend, status, model, provider, user, team
     ("2026-06-01 08:00:00", 1000, 100, "0.010000", "success", "sonnet", "anthropic", "ada", "Search"),
@@ -58,7 +60,10 @@ def named(
     database = databases.create(raw_template["PGDATABASE"])
     stack = make_stack(tmp_path_factory.mktemp("stack"), database, repo_root)
     path = stack.root / "spend.csv"
-    lines = (f"chat-{number},{row[0]},,{','.join(map(str, row[1:]))}\n" for number, row in enumerate(ROWS))
+    lines = (
+        f"chat-{number},{row[0]},,{','.join(map(str, row[1:]))},{CACHED if number == 1 else ''}\n"
+        for number, row in enumerate(ROWS)
+    )
     path.write_text(f"{HEADER}\n" + "".join(lines))
     for words in (("import", "--from", "litellm", str(path)), ("run",)):
         result = stack.run(*words)
@@ -96,6 +101,32 @@ def test_users(named: Stack) -> None:
 def test_what_the_log_says_of_costs_is_kept_to_the_last_digit(named: Stack) -> None:
     found = named.rows("select sum(cost_reported_usd) from public_star.fct_api_requests")
     assert found == [(Decimal("0.031210"),)]
+
+
+def card(stack: Stack, address: str) -> list[list[Any]]:
+    """Return the rows of a card as the site shows them first."""
+    document = json.loads((stack.root / "data" / "site" / "dashboards" / f"{address}.json").read_text())
+    rows: list[list[Any]] = document["variants"][document["default"]]["rows"]
+    return rows
+
+
+def test_rates_are_of_what_the_log_says(named: Stack) -> None:
+    # Three days of data, whatever the period asked for.
+    assert card(named, "model-performance/throughput-by-hour")[0] == [0, pytest.approx(1 / 3)]
+    # No request says whether it was flagged, which is not 0 %.
+    assert card(named, "reliability-and-safety/flagged-ratio") == [[None]]
+    assert {row[1] for row in card(named, "reliability-and-safety/flagged-by-day")} == {None}
+    # One request an hour.
+    assert {row[1] for row in card(named, "reliability-and-safety/errors-by-hour")} == {None}
+    assert card(named, "executive-summary/spend-against-budget")[0][1] == pytest.approx(0.031210)
+
+
+def test_cached_tokens_are_input_once(named: Stack) -> None:
+    assert named.rows("select sum(cache_read_tokens), sum(input_uncached_tokens) from public_marts.usage_daily") == [
+        (1500, 5150 - 1500)
+    ]
+    for address in ("executive-summary/tokens-by-day", "usage-explorer/tokens"):
+        assert card(named, address)[0][1:] == [3500, 300]
 
 
 def test_pages_name_them(named: Stack) -> None:

@@ -30,6 +30,7 @@ final as (
             else 'success'
         end as status_class,
         count(*) as requests,
+        count(is_flagged) as moderated,
         count(*) filter (where is_flagged) as flagged
     from requests
     group by day_on, model_name, provider, path, source, status_code

@@ -37,7 +37,8 @@ forecast_days as (
 
 select
     coalesce(months.month_on, forecast_days.month_on) as month_on,
-    coalesce(months.cost_usd, 0) as cost_usd,
+    -- A month without any price has no spend that is known.
+    case when months.month_on is null then 0 else months.cost_usd end as cost_usd,
     coalesce(forecast_days.forecast_usd, 0) as forecast_usd
 from months
 full outer join forecast_days on months.month_on = forecast_days.month_on

@@ -4,7 +4,10 @@ with last_day as (
 
 select
     hours.hour_of_day,
-    sum(hours.errors) / nullif(sum(hours.requests_with_status), 0) as error_ratio
+    -- A share of fewer than 30 requests says nothing.
+    case
+        when sum(hours.requests_with_status) >= 30 then sum(hours.errors) / sum(hours.requests_with_status)
+    end as error_ratio
 from public_marts.model_performance_hourly as hours
 cross join last_day
 where

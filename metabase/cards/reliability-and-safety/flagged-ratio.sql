@@ -1,3 +1,3 @@
-select sum(flagged) / nullif(sum(requests), 0) as flagged_ratio
+select sum(flagged) / nullif(sum(moderated), 0) as flagged_ratio
 from public_marts.status_daily
 where day_on > (select max(day_on) from public_marts.status_daily) - {{days}}
