@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { costByProvider, costFigure, coverage, outlook } from './home.ts';
+import { costByProvider, costFigure, coverage, outlook, usersFigure } from './home.ts';
 
 describe('costByProvider', () => {
   it('sums models per provider and month, the dearest first, unpriced ones left out', () => {
@@ -48,6 +48,22 @@ const hour = (starts_at: string, coverage_80_ratio: number | null = null, covera
   high_80: 8,
   coverage_80_ratio,
   coverage_count,
+});
+
+describe('usersFigure', () => {
+  const sources = (...names: string[]) =>
+    names.map((source) => ({ source, requests: 1, first_on: '2026-01-01', last_on: '2026-01-01' }));
+
+  it('says who made the requests in the words of who brought them', () => {
+    const demo = { users: 2000, companies: 300, sources: sources('synthetic', 'litellm') };
+    assert.equal(usersFigure(demo), 'by 2,000 users in 300 companies');
+    assert.equal(
+      usersFigure({ users: 5, companies: 2, sources: sources('litellm') }),
+      'by 5 users in 2 teams',
+    );
+    assert.equal(usersFigure({ users: 1, companies: 1, sources: sources('litellm') }), 'by 1 user in 1 team');
+    assert.equal(usersFigure({ users: 5, companies: 0, sources: sources('litellm') }), 'by 5 users');
+  });
 });
 
 describe('outlook', () => {

@@ -54,6 +54,17 @@ export interface Outlook {
   high: (number | null)[];
 }
 
+const DEMO = 'synthetic';
+
+type Counted = Pick<SiteFacts['headline'], 'users' | 'companies' | 'sources'>;
+
+/** Who made the requests: logs of a gateway name teams, the demo companies, a log may name users alone. */
+export function usersFigure({ users, companies, sources }: Counted): string {
+  const noun = sources.some(({ source }) => source === DEMO) ? ['company', 'companies'] : ['team', 'teams'];
+  const by = `by ${whole(users)} ${users === 1 ? 'user' : 'users'}`;
+  return companies === 0 ? by : `${by} in ${whole(companies)} ${noun[companies === 1 ? 0 : 1]}`;
+}
+
 /** The last `count` days hour by hour up to the end of the data, where the forecast begins, and what was forecast. */
 export function outlook(
   { start_on, days }: Pick<Traffic, 'start_on' | 'days'>,
