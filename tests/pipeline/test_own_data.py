@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +26,7 @@ pytestmark = pytest.mark.timeout(1800)  # a build and a site on a busy machine; 
 
 
 def build_site(stack: Stack) -> Path:
-    """Build the site from the stack's export with the real Astro; return its folder."""
+    """Build the site from the stack's export with the real Astro, one test at a time; return its folder."""
     out = stack.root / "dist"
     environment = {
         **os.environ,
@@ -33,7 +35,9 @@ def build_site(stack: Stack) -> Path:
         "METABASE_LINKS_FILE": str(stack.root / "no-links.json"),
     }
     command = [str(stack.repository / "frontend" / "npm.sh"), "run", "build"]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    with (Path(tempfile.gettempdir()) / f"tokenscope-site-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Astro works in frontend/.astro, which all workers share
+        result = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     return out
 
