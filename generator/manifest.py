@@ -5,6 +5,7 @@ Standard library only, so that finding a data set up to date costs no import of 
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass
 from datetime import date
 from importlib.metadata import version
@@ -113,11 +114,11 @@ def _table_file(name: str, entry: object) -> TableFile:
         table = TableFile(**entry)  # type: ignore[arg-type]
     except TypeError as error:
         raise ValueError(f"no file of {name!r:.40} ({error})") from None
-    is_name = isinstance(table.file, str) and table.file not in ("", "..") and "\0" not in table.file
+    is_name = isinstance(table.file, str) and table.file not in ("", "..") and table.file.isprintable()
     if not is_name or Path(table.file).name != table.file:
         raise ValueError(f"the path {table.file!r:.80} instead of a plain file name")
     counts_are_whole = all(type(count) is int and 0 <= count < 2**63 for count in (table.rows, table.bytes))
-    if not counts_are_whole or not isinstance(table.sha256, str):
+    if not counts_are_whole or not isinstance(table.sha256, str) or not re.fullmatch("[0-9a-f]{64}", table.sha256):
         raise ValueError(f"no counts and checksum of {table.file!r:.80}")
     return table
 

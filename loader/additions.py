@@ -51,7 +51,10 @@ def add_file(connection: psycopg.Connection, load: Load, policy: Policy) -> str:
             if load.requests.members:
                 load.requests.members.write(connection, is_replaced=False)
     again = f", {repeated:,} were there already" if repeated else ""
-    return f"{origin.source}: {loaded_text(batch)}{again}, {time.monotonic() - start:.1f} s, batch {batch.batch_id}"
+    named = load.requests.members.text if load.requests.members else ""
+    return (
+        f"{origin.source}: {loaded_text(batch)}{again}{named}, {time.monotonic() - start:.1f} s, batch {batch.batch_id}"
+    )
 
 
 def _options(arguments: dict[str, Any]) -> dict[str, Any]:

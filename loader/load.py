@@ -167,7 +167,10 @@ def replace_source(connection: psycopg.Connection, load: Load, policy: Policy) -
             _build_partition(connection, load, target, policy, batch)
         with alone(connection, f"load/{load.origin.source}"), connection.transaction():
             _swap(connection, load, policy, batch)
-    return f"{load.origin.source}: {loaded_text(batch)}, {time.monotonic() - start:.1f} s, batch {batch.batch_id}"
+    named = load.requests.members.text if load.requests.members else ""
+    return (
+        f"{load.origin.source}: {loaded_text(batch)}{named}, {time.monotonic() - start:.1f} s, batch {batch.batch_id}"
+    )
 
 
 def loaded_text(batch: Attempt) -> str:

@@ -27,6 +27,7 @@ BLOCK = 256
 """How many numbers one value of the sequence stands for; see loader/sql/07_members.sql."""
 _SECRET = re.compile(r"\b(?:sk-|gsk_|xai-|hf_|AIza|AKIA|eyJ)[A-Za-z0-9_-]{16,}")
 """How API keys of providers and gateways begin, and signed tokens: none of them may become a name in the warehouse."""
+HIDDEN = "secret:"
 
 Key = tuple[str | None, ...]
 
@@ -107,6 +108,20 @@ class Members:
             number = next(self._free)
         return number
 
+    @property
+    def text(self) -> str:
+        """Return what the rows name, for a load's summary: `, naming 5 models and 2 teams`; empty where nothing."""
+        counts = [(len(numbers.used), kind.table.removeprefix("inferred_")) for kind, numbers in self._numbers.items()]
+        named = [f"{count:,} {noun if count != 1 else noun[:-1]}" for count, noun in counts if count]
+        hidden = {
+            number
+            for numbers in self._numbers.values()
+            for key, number in numbers.known.items()
+            if number in numbers.used and any(name and name.startswith(HIDDEN) for name in map(member_name, key))
+        }
+        said = f", naming {' and '.join(filter(None, (', '.join(named[:-1]), named[-1])))}" if named else ""
+        return f"{said} ({len(hidden):,} look like API keys and are kept as {HIDDEN}...)" if hidden else said
+
     def write(self, connection: psycopg.Connection, is_replaced: bool) -> None:
         """Write the members this load met first, in the transaction that shows its rows.
 
@@ -149,7 +164,7 @@ def member_name(text: str | None) -> str | None:
         return None
     digest = hashlib.sha256(name.encode()).hexdigest()[:12]
     if _SECRET.search(name):
-        return f"secret:{digest}"
+        return f"{HIDDEN}{digest}"
     return name if len(name) <= NAME_CHARACTERS else f"{name[: NAME_CHARACTERS - 14]}… {digest}"
 
 

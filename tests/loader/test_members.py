@@ -59,7 +59,8 @@ ROWS = (
 
 
 def test_requests_keep_what_their_log_names_and_says_they_cost(loader: Any, tmp_path: Path) -> None:
-    loader.succeeds(*LITELLM, spend_log(tmp_path / "a.csv", *ROWS))
+    said = loader.succeeds(*LITELLM, spend_log(tmp_path / "a.csv", *ROWS))
+    assert "4 api_requests loaded, 0 rejected, naming 3 models, 2 users and 2 teams, " in said
     assert loader.rows(NAMED, "litellm") == [
         (1, "sonnet", "anthropic", "ada", "search", Decimal("0.00555")),
         (2, "mini", "openai", "bo", "search", Decimal("0.000012")),
@@ -161,7 +162,8 @@ def test_burstgpt_names_its_models(loader: Any, tmp_path: Path) -> None:
     path = tmp_path / "b.csv"
     header = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
     path.write_text(f"{header}1,ChatGPT,1,1,2,API log\n2,GPT-4,2,1,3,API log\n3,ChatGPT,3,1,4,API log\n")
-    loader.succeeds("import", "--from", "burstgpt", "--epoch", "2023-11-01T00:00:00Z", path)
+    said = loader.succeeds("import", "--from", "burstgpt", "--epoch", "2023-11-01T00:00:00Z", path)
+    assert "0 rejected, naming 2 models, " in said
     assert [row[1] for row in loader.rows(NAMED, "burstgpt")] == ["ChatGPT", "GPT-4", "ChatGPT"]
 
 
@@ -192,7 +194,8 @@ def test_long_names_fit_and_stay_apart() -> None:
 
 def test_a_key_in_the_place_of_a_name_is_nowhere_in_the_warehouse(loader: Any, tmp_path: Path) -> None:
     details = json.dumps({"user_api_key_alias": SECRET})
-    loader.succeeds(*LITELLM, spend_log(tmp_path / "a.csv", ("", SECRET, "", "", SECRET), details=details))
+    said = loader.succeeds(*LITELLM, spend_log(tmp_path / "a.csv", ("", SECRET, "", "", SECRET), details=details))
+    assert "naming 1 model, 1 user and 1 team (3 look like API keys and are kept as secret:...)" in said
     names = [name for _, name in loader.rows(ALL)]
     assert len(names) == 3 and all("secret:" in name and "x1" not in name for name in names)
 
