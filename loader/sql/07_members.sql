@@ -38,7 +38,7 @@ add column if not exists cost_reported_usd numeric(18, 9);
 comment on column raw_staging.api_requests.cost_reported_usd is
 'What the log says that the request cost, in US dollars; NULL where it says nothing';
 
--- Databases of before: ids above 0 only, on the table and on each partition.
+-- Databases of before: ids above 0 only, on the table and on each partition. Now the ids of each kind of source.
 do $$
 declare
     part record;
@@ -74,7 +74,12 @@ begin
         where conrelid = 'raw_staging.api_requests'::regclass and conname = 'api_requests_members_check'
     ) then
         alter table raw_staging.api_requests
-        add constraint api_requests_members_check check (user_id <> 0 and model_id <> 0);
+        add constraint api_requests_members_check check (
+            case
+                when source = 'synthetic' then coalesce(user_id, 1) > 0 and coalesce(model_id, 1) > 0 and team_id is null
+                else coalesce(user_id, -1) < 0 and coalesce(model_id, -1) < 0
+            end
+        );
     end if;
 end
 $$;
