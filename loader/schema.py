@@ -14,6 +14,7 @@ from loader.errors import LoadError
 
 OWNER, READER = "portfolio_owner", "portfolio_reader"
 _SQL_FILES = sorted((Path(__file__).parent / "sql").glob("*.sql"))
+_TRIES = 5
 _SCHEMA_LOCK = 7_460_001  # any number, the same in every loader: two of them must not create the tables at once
 
 
@@ -27,7 +28,20 @@ def ensure_schema(connection: psycopg.Connection) -> None:
 
 
 def apply_schema(connection: psycopg.Connection) -> None:
-    """Run the SQL files in one transaction; raises LoadError where the connecting role may not."""
+    """Run the SQL files in one transaction; raises LoadError where the connecting role may not.
+
+    They lock table after table, as readers do in an order of their own, and the server ends one of two that wait for
+    each other: where it is this one, it begins anew.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            return _apply(connection)
+        except psycopg.errors.DeadlockDetected:
+            if not left:
+                raise
+
+
+def _apply(connection: psycopg.Connection) -> None:
     try:
         with connection.transaction():
             connection.execute("select pg_advisory_xact_lock(%s)", [_SCHEMA_LOCK])

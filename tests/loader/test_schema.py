@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import psycopg
 import pytest
 
 from loader.schema import password_for
+from tests.patience import HANG_S, wait_until
 
 Environment = dict[str, str]
 
@@ -55,6 +57,25 @@ def test_init_takes_back_what_the_reader_has_set_for_itself(steady_loader: Any) 
         "select setdatabase = 0, setconfig[1:2] from pg_db_role_setting where setrole = 'portfolio_reader'::regrole"
     )
     assert steady_loader.rows(settings) == [(True, ["default_transaction_read_only=on", "statement_timeout=30s"])]
+
+
+def test_init_begins_anew_where_the_server_ends_it_for_a_deadlock(steady_loader: Any, steady_database: Any) -> None:
+    reading = psycopg.connect(
+        host=steady_database["PGHOST"], port=steady_database["PGPORT"], user=steady_database["PGUSER"],
+        dbname=steady_database["PGDATABASE"],
+    )  # fmt: skip
+    deadlocks = "select deadlocks from pg_stat_database where datname = current_database()"
+    before = steady_loader.value(deadlocks)
+    with reading, ThreadPoolExecutor(1) as pool:
+        # Who has waited for deadlock_timeout looks for a deadlock and is the one to end: init, as the other never looks.
+        reading.execute("set deadlock_timeout = '1h'; lock table raw_staging.load_batches in share mode")
+        init = pool.submit(steady_loader.succeeds, "init")
+        waiting = "select exists(select from pg_locks where not granted and relation = %s::regclass)"
+        wait_until(lambda: reading.execute(waiting, ["raw_staging.load_batches"]).fetchone() == (True,), "init waits")
+        reading.execute("lock table raw_staging.api_requests in access share mode")
+        reading.commit()
+        assert "in place" in init.result(timeout=HANG_S)
+    wait_until(lambda: steady_loader.value(deadlocks) > before, "the deadlock is counted")
 
 
 def test_init_gives_every_schema_and_raw_table_to_the_owner(steady_loader: Any) -> None:
