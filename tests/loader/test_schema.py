@@ -67,7 +67,7 @@ def test_init_begins_anew_where_the_server_ends_it_for_a_deadlock(steady_loader:
     deadlocks = "select deadlocks from pg_stat_database where datname = current_database()"
     before = steady_loader.value(deadlocks)
     with reading, ThreadPoolExecutor(1) as pool:
-        # Who has waited for deadlock_timeout looks for a deadlock and is the one to end: init, as the other never looks.
+        # Who has waited for deadlock_timeout looks for a deadlock and is the one to end: init, the other never looks.
         reading.execute("set deadlock_timeout = '1h'; lock table raw_staging.load_batches in share mode")
         init = pool.submit(steady_loader.succeeds, "init")
         waiting = "select exists(select from pg_locks where not granted and relation = %s::regclass)"
